@@ -1,0 +1,19 @@
+"""The ideal code length: what a perfect coder would need, to set beside the size of the file."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from arzip.coding.coder import PRECISION
+
+__all__ = ["ideal_bits"]
+
+
+def ideal_bits(prediction: NDArray[np.int32], x: NDArray[np.int32]) -> NDArray[np.float64]:
+    """-log2 of the probability that a prediction [N] or [N, A] (see `coder`) gave to each bit or symbol [N]."""
+    if prediction.ndim == 1:
+        chosen = np.where(x == 1, prediction, (1 << PRECISION) - prediction)
+    else:
+        chosen = np.take_along_axis(prediction, x[:, None].astype(np.int64), axis=1)[:, 0]
+    return PRECISION - np.log2(chosen)

@@ -1,0 +1,38 @@
+"""All file formats, by their number in the archive, and the choice among them."""
+
+from __future__ import annotations
+
+from arzip.errors import LimitExceeded, UnsupportedInput
+from arzip.formats import bmp, gzip, npy, pdf, png, pnm, raw, zip
+from arzip.formats.base import Format, Parsed
+
+__all__ = ["FORMATS", "RAW", "recognised", "take_apart"]
+
+RAW = 0  # plain bytes: one part, no side data
+# Numbers are for ever; the order is that of preference.
+FORMATS: dict[int, Format] = {RAW: raw, 1: pnm, 2: bmp, 3: npy, 16: png, 17: gzip, 18: zip, 19: pdf}
+
+
+def recognised(head: bytes) -> bool:
+    """Whether any format wants to see the whole of a file that begins like this."""
+    return any(format_.sniff(head) for format_ in FORMATS.values())
+
+
+def take_apart(data: bytes) -> tuple[int, Parsed | None, str | None]:
+    """The first format that takes the file and gives back the same bytes.
+
+    Returns:
+        Its number, the parts, and None; or RAW, None, and one line that says why a recognised file goes as bytes
+        (None when no format knows the file).
+    """
+    for number, format_ in FORMATS.items():
+        if not format_.sniff(data):
+            continue
+        try:
+            parsed = format_.parse(data)
+            if format_.build(parsed) == data:
+                return number, parsed, None
+            return RAW, None, f"{format_.NAME}: taking it apart does not give the same bytes; kept as bytes"
+        except (UnsupportedInput, LimitExceeded) as error:
+            return RAW, None, f"{format_.NAME}: {error}; kept as bytes"
+    return RAW, None, None

@@ -1,0 +1,164 @@
+"""The library: compress, decompress, open, load."""
+
+from __future__ import annotations
+
+import builtins
+import io
+import os
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from arzip import store
+from arzip.archive import compress_stream, decompress_stream
+from arzip.coding.coder import Dice
+from arzip.coding.drive import decode_symbols
+from arzip.errors import UnsupportedInput
+from arzip.settings import Settings
+
+__all__ = ["Model", "compress", "decompress", "load", "open"]
+
+
+def compress(
+    data: Any,
+    *,
+    level: int = 5,
+    model: str | None = None,
+    adapt: bool = True,
+    lanes: int | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+) -> bytes:
+    """An archive of `data`.
+
+    Args:
+        data: bytes-like: a whole file's contents; a numpy array: kept as a .npy file; a PIL image: its pixels, kept as
+            a PNM file.
+        level: 1 (fastest) to 9 (smallest).
+        model: id or folder of a trained model; None chooses by measuring.
+        adapt: False codes with trained nets alone.
+        lanes: of the adaptive engine, 1 to 64; None: by length.
+        threads: blocks coded at once; never changes the bytes.
+
+    Raises:
+        UnsupportedInput, ModelError.
+    """
+    settings = Settings(
+        level=level, model=model, adapt=adapt, lanes=lanes, device=device, threads=threads or os.cpu_count() or 1
+    )
+    out = io.BytesIO()
+    compress_stream(io.BytesIO(_file_of(data)), out, settings)
+    return out.getvalue()
+
+
+def decompress(archive: Any, *, model: str | None = None, device: str = "auto", limit: int = 1 << 34) -> bytes:
+    """The bytes that `compress` was given; for an array those of its .npy file.
+
+    Args:
+        model: folder of the model the archive was made with, where it is not installed under its id.
+        limit: symbols that the archive may declare before it is refused.
+
+    Raises:
+        CorruptArchive, LimitExceeded, ModelError.
+    """
+    out = io.BytesIO()
+    decompress_stream(io.BytesIO(archive), out, Settings(model=model, device=device, limit=limit))
+    return out.getvalue()
+
+
+def _file_of(data: Any) -> bytes:
+    if isinstance(data, np.ndarray):
+        npy = io.BytesIO()
+        np.save(npy, data, allow_pickle=False)
+        return npy.getvalue()
+    if hasattr(data, "getbands") and hasattr(data, "tobytes"):  # a PIL image, without importing PIL
+        kinds = {"L": ("P5", 1), "RGB": ("P6", 3)}
+        if data.mode in kinds:
+            return f"{kinds[data.mode][0]}\n{data.width} {data.height}\n255\n".encode() + bytes(data.tobytes())
+        if data.mode in ("LA", "RGBA"):
+            depth = len(data.mode)
+            type_ = "GRAYSCALE_ALPHA" if depth == 2 else "RGB_ALPHA"
+            head = (
+                f"P7\nWIDTH {data.width}\nHEIGHT {data.height}\nDEPTH {depth}\nMAXVAL 255\nTUPLTYPE {type_}\nENDHDR\n"
+            )
+            return bytes(head.encode() + data.tobytes())
+        raise UnsupportedInput(f"PIL mode {data.mode} is not taken; convert the image to L, LA, RGB or RGBA first")
+    try:
+        return bytes(memoryview(data))
+    except TypeError as error:
+        raise UnsupportedInput(f"cannot compress a {type(data).__name__}; give bytes, an array or an image") from error
+
+
+def open(path: str | os.PathLike[str], mode: str = "rb", **settings: Any) -> IO[Any]:
+    """Opens an archive as a file: "rb" or "rt" reads the original, "wb" or "wt" (or "x") writes an archive on closing.
+
+    `settings` are those of `compress`. Raises UnsupportedInput for another mode.
+    """
+    kind, text = mode.replace("t", "").replace("b", ""), "t" in mode
+    if kind == "r":
+        binary: io.BytesIO = io.BytesIO(decompress(Path(path).read_bytes()))
+    elif kind in ("w", "x"):
+        binary = _Writing(Path(path), kind == "x", settings)
+    else:
+        raise UnsupportedInput(f"mode {mode!r} is not possible; use rb, rt, wb, wt or xb")
+    return io.TextIOWrapper(binary, encoding="utf-8") if text else binary
+
+
+class _Writing(io.BytesIO):
+    """Collects what is written; on a clean close compresses it and puts the archive in place by one rename."""
+
+    def __init__(self, path: Path, exclusive: bool, settings: dict[str, Any]) -> None:
+        super().__init__()
+        if exclusive and path.exists():
+            raise FileExistsError(f"{path} exists already")
+        self._path, self._settings = path, settings
+
+    def __exit__(self, kind: Any, *rest: Any) -> None:
+        if kind is not None:
+            super().close()
+        self.close()
+
+    def close(self) -> None:
+        if self.closed:
+            return
+        archive = compress(self.getvalue(), **self._settings)
+        super().close()
+        part = self._path.with_name(f".{self._path.name}.{os.getpid()}.part")
+        try:
+            with builtins.open(part, "wb") as out:
+                out.write(archive)
+            part.replace(self._path)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+class Model:
+    """A trained model: what each symbol costs, what it expects, what it dreams.
+
+    Shapes are those of the model's kind: pictures uint8 [H, W, C] or [L, H, W, C].
+    """
+
+    def __init__(self, loaded: store.Loaded) -> None:
+        self._loaded = loaded
+        self.id, self.kind, self.fingerprint = loaded.id, loaded.kind, loaded.fingerprint.hex()
+
+    def bits(self, x: NDArray[Any]) -> NDArray[np.float64]:
+        """The exact net's code length of every symbol in bits; the shape of x."""
+        lengths: NDArray[np.float64] = self._loaded.causal.code_lengths(x)
+        return lengths
+
+    def rows(self, x: NDArray[Any]) -> NDArray[np.float64]:
+        """The distribution of every symbol given those before it: [*x.shape, alphabet], each row sums to 1."""
+        rows: NDArray[np.float64] = self._loaded.causal.rows(x)
+        return rows
+
+    def sample(self, shape: tuple[int, ...], *, seed: int = 0) -> NDArray[Any]:
+        """Symbols drawn from the model, by the decode loop fed with a dice; the same on every machine."""
+        return decode_symbols(self._loaded.causal, shape, Dice(seed))
+
+
+def load(model: str, *, device: str = "auto") -> Model:
+    """A trained model by id or folder; raises ModelError."""
+    return Model(store.load(model, device=device))

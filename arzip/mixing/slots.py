@@ -1,0 +1,72 @@
+"""Hashed tables of bit histories, one cache line away.
+
+The table is a row of 64-byte buckets, each of three 21-byte slots:
+
+    check (2)   run byte (1)   run length (1)   spare (2)   histories of the 15 nodes of one nibble (15)
+
+A slot belongs to one (context, nibble). Its nodes are numbered 1 .. 15 as in a binary heap: 1 before the first bit,
+2 + bit after it, and so on. The run part remembers, for the first nibble of a byte, the last byte that came in the
+context and how often it came in a row. A slot that is not found takes the place of the least established one of its
+bucket: the one whose first history is the youngest.
+"""
+
+import numpy as np
+
+from arzip.compiled import Integer, inlined
+
+__all__ = ["NODES", "RUN_BYTE", "RUN_LENGTH", "find_slot", "hash_pair", "new_slots", "slot_bucket"]
+
+RUN_BYTE = 2
+RUN_LENGTH = 3
+NODES = 5  # node n of a slot lies at base + NODES + n
+_SLOT_BYTES = 21
+_BUCKET_BYTES = 64
+
+_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+_SECOND_MULTIPLIER = np.uint64(0xD6E8FEB86659FD93)
+_HALF = np.uint64(32)
+
+
+def new_slots(bucket_bits: int) -> np.ndarray:
+    """Return uint8 [64 * 2^bucket_bits], zero and aligned to 64 bytes; pages are touched only as they are used."""
+    size = _BUCKET_BYTES << bucket_bits
+    raw = np.zeros(size + _BUCKET_BYTES, np.uint8)
+    first = -raw.ctypes.data % _BUCKET_BYTES
+    return raw[first : first + size]
+
+
+@inlined
+def hash_pair(first: Integer, second: Integer) -> Integer:
+    """Mix two int64 values into one 64-bit hash (as int64)."""
+    mixed = (np.uint64(first) + np.uint64(0x632BE59BD9B4E019)) * _MULTIPLIER
+    mixed = (mixed ^ (mixed >> _HALF) ^ np.uint64(second)) * _SECOND_MULTIPLIER
+    return np.int64(mixed ^ (mixed >> _HALF))
+
+
+@inlined
+def slot_bucket(slots: np.ndarray, hashed: Integer) -> Integer:
+    """Byte offset of the bucket of a hash."""
+    return (hashed << 6) & np.int64(slots.shape[0] - 1)
+
+
+@inlined
+def find_slot(slots: np.ndarray, hashed: Integer) -> Integer:
+    """Return the byte offset of the slot of a hash, emptied if it had to be taken from another context."""
+    bucket = np.uintp(slot_bucket(slots, hashed))
+    low = np.uint8((hashed >> 40) & 255)
+    high = np.uint8((hashed >> 48) & 255)
+    youngest = np.int64(256)
+    chosen = bucket
+    for k in range(3):
+        base = bucket + np.uintp(_SLOT_BYTES * k)
+        if slots[base] == low and slots[base + np.uintp(1)] == high:
+            return np.int64(base)
+        age = np.int64(slots[base + np.uintp(NODES + 1)])
+        if age < youngest:
+            youngest = age
+            chosen = base
+    slots[chosen] = low
+    slots[chosen + np.uintp(1)] = high
+    for k in range(2, _SLOT_BYTES):
+        slots[chosen + np.uintp(k)] = 0
+    return np.int64(chosen)

@@ -1,0 +1,28 @@
+"""All trained families, by the name that recipes use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from arzip.causal import Causal
+from arzip.exact.layers import Layer
+from arzip.nets.local_pixelcnn import LocalPixelCNN
+from arzip.nets.picture_model import PictureModel
+
+__all__ = ["NETS", "Family"]
+
+
+@dataclass(frozen=True)
+class Family:
+    """A net, the causal model that codes with it, and the kind of symbols it takes."""
+
+    net: Callable[..., Layer]
+    causal: Callable[[Any], Causal]
+    kind: str
+
+
+NETS = {
+    "local_pixelcnn": Family(LocalPixelCNN, PictureModel, "image"),
+}

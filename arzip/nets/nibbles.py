@@ -1,0 +1,134 @@
+"""Samples as two symbols of four bits under mixtures of logistics: the exact kernels between a net and the coder.
+
+A sample of 8 bits is coded as its high nibble, then its low nibble, each by a row of 16 frequencies that sum to 2**24.
+Two rows cost the coder a fifth of what eight binary decisions would, and full rows of 256 eight times the work.
+`predict_all` (encoding, every sample known) and `open_samples`, `next_rows`, `take` (decoding) call the same functions.
+
+The outputs of colour c are int32 [F, c + 3 K] at binary point 5: c coupling coefficients, K logits, K mean offsets,
+K log2 scales. A mean is prediction + offset + sum of coefficient_j * residual_j over the earlier colours j of the
+pixel (Salimans et al. 2017, equation 3).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numba import njit
+from numpy.typing import NDArray
+
+from arzip.exact.logistic import POINT, cumulative, mixture
+from arzip.exact.rows import TOTAL, row_of
+
+__all__ = ["HALVES", "LEVELS", "SYMBOLS", "distribution", "next_rows", "open_samples", "predict_all", "take"]
+
+HALVES = 2  # symbols of a sample
+SYMBOLS = 16  # values of each
+LEVELS = SYMBOLS**HALVES
+
+
+@njit(cache=True, nogil=True)
+def _open(
+    outputs: NDArray[Any], prediction: NDArray[Any], residual: NDArray[Any], colour: int, mix: NDArray[Any]
+) -> None:
+    """The mixture of one sample: mix int64 [3, K] = means, weights, reciprocal scales."""
+    components = mix.shape[1]
+    mixture(outputs, colour, components, mix[1], mix[2])
+    centre = prediction[colour] << POINT
+    for j in range(colour):
+        centre += outputs[j] * residual[j]
+    for k in range(components):
+        mix[0, k] = centre + outputs[colour + components + k]
+
+
+@njit(cache=True, nogil=True)
+def _row(mix: NDArray[Any], low: int, half: int, edges: NDArray[Any], row: NDArray[Any]) -> None:
+    """The row of a nibble: `low` is the smallest sample still possible, `half` 0 for the high nibble."""
+    step = SYMBOLS if half == 0 else 1
+    for i in range(SYMBOLS + 1):
+        edges[i] = cumulative(low + i * step, LEVELS, mix[0], mix[1], mix[2])
+    row_of(edges, row)
+
+
+@njit(cache=True, nogil=True)
+def predict_all(
+    outputs: NDArray[Any],
+    prediction: NDArray[Any],
+    residual: NDArray[Any],
+    colour: int,
+    starts: NDArray[Any],
+    colours: int,
+    scratch: tuple[NDArray[Any], NDArray[Any]],
+    rows: NDArray[Any],
+    x: NDArray[Any],
+) -> None:
+    """Every row of one colour of consecutive whole fronts, written where decoding will ask for it.
+
+    starts [fronts + 1] delimits the fronts among the N pixels; rows int32 [N * colours * 2, 16] and x int32 [...] are
+    ordered by front, colour, half, pixel. residual [N, 3] holds the true residual of this colour too. scratch is
+    int64 [3, K] and int64 [17].
+    """
+    mix, edges = scratch
+    for f in range(starts.shape[0] - 1):
+        first, size = starts[f], starts[f + 1] - starts[f]
+        base = first * colours * HALVES + size * colour * HALVES
+        for i in range(size):
+            n = first + i
+            _open(outputs[n], prediction[n], residual[n], colour, mix)
+            sample = prediction[n, colour] + residual[n, colour]
+            high = sample // SYMBOLS
+            _row(mix, 0, 0, edges, rows[base + i])
+            _row(mix, high * SYMBOLS, 1, edges, rows[base + size + i])
+            x[base + i] = high
+            x[base + size + i] = sample % SYMBOLS
+
+
+@njit(cache=True, nogil=True)
+def open_samples(
+    outputs: NDArray[Any],
+    prediction: NDArray[Any],
+    residual: NDArray[Any],
+    colour: int,
+    mixes: NDArray[Any],
+) -> None:
+    """Starts one colour of a front: mixes int64 [F, 3, K]."""
+    for i in range(outputs.shape[0]):
+        _open(outputs[i], prediction[i], residual[i], colour, mixes[i])
+
+
+@njit(cache=True, nogil=True)
+def next_rows(mixes: NDArray[Any], low: NDArray[Any], half: int, edges: NDArray[Any], rows: NDArray[Any]) -> None:
+    """The rows int32 [F, 16] of the front's next nibbles; low int32 [F] is what is known of the samples."""
+    for i in range(rows.shape[0]):
+        _row(mixes[i], low[i], half, edges, rows[i])
+
+
+@njit(cache=True, nogil=True)
+def take(low: NDArray[Any], x: NDArray[Any], half: int) -> None:
+    """Adds the nibbles that were read to what is known of the samples."""
+    for i in range(x.shape[0]):
+        low[i] += x[i] * SYMBOLS if half == 0 else x[i]
+
+
+@njit(cache=True, nogil=True)
+def distribution(
+    outputs: NDArray[Any],
+    prediction: NDArray[Any],
+    residual: NDArray[Any],
+    colour: int,
+    scratch: tuple[NDArray[Any], NDArray[Any]],
+    high: NDArray[Any],
+    low: NDArray[Any],
+    full: NDArray[Any],
+) -> None:
+    """The probabilities of all 256 values that the two rows amount to, float64 [F, 256]: for study, not for coding.
+
+    high and low are int32 [16] to work in.
+    """
+    mix, edges = scratch
+    for n in range(outputs.shape[0]):
+        _open(outputs[n], prediction[n], residual[n], colour, mix)
+        _row(mix, 0, 0, edges, high)
+        for i in range(SYMBOLS):
+            _row(mix, i * SYMBOLS, 1, edges, low)
+            for j in range(SYMBOLS):
+                full[n, i * SYMBOLS + j] = high[i] / TOTAL * (low[j] / TOTAL)

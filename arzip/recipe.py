@@ -1,0 +1,79 @@
+"""A recipe: everything needed to train a model again, as one flat TOML file of at most 40 lines.
+
+    id = "photo-1"              the published name; its folder is models/<id>/
+    net = "local_pixelcnn"      a key of arzip.nets.NETS
+    corpus = "images-train"     a folder of corpora/
+    seed = 1
+    [architecture]              keyword arguments of the net
+    [data]                      keyword arguments of the corpus' sampler
+    [schedule]                  cycles, batch, rate, warmup, validate_every
+
+Unknown keys are errors, and nothing on the command line changes the model.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from arzip.errors import UnsupportedInput
+
+__all__ = ["Recipe", "Schedule", "read_recipe"]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Adam; in every cycle a linear warm-up, then cosine decay to zero, from half the rate of the cycle before."""
+
+    cycles: list[int]  # steps of each
+    batch: int  # samples a step, over all processes
+    rate: float  # peak learning rate
+    warmup: int  # steps
+    validate_every: int  # steps; a checkpoint is written then
+
+    @property
+    def steps(self) -> int:
+        """Steps of the whole run."""
+        return sum(self.cycles)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A parsed recipe; `digest` identifies its text."""
+
+    id: str
+    net: str
+    corpus: str
+    seed: int
+    architecture: dict[str, Any]
+    data: dict[str, Any]
+    schedule: Schedule
+    digest: str
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Reads and checks a recipe; raises UnsupportedInput naming the file and the key."""
+    try:
+        text = path.read_bytes()
+        raw = tomllib.loads(text.decode())
+    except OSError as error:
+        raise UnsupportedInput(f"{path}: cannot be read ({error.strerror})") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UnsupportedInput(f"{path}: not TOML: {error}") from error
+    values = _checked(path, "recipe", raw, {f.name for f in fields(Recipe)} - {"digest"})
+    schedule = _checked(path, "schedule", values.pop("schedule"), {f.name for f in fields(Schedule)})
+    return Recipe(**values, schedule=Schedule(**schedule), digest=hashlib.sha256(text).hexdigest()[:16])
+
+
+def _checked(path: Path, table: str, values: Any, known: set[str]) -> dict[str, Any]:
+    if not isinstance(values, dict):
+        raise UnsupportedInput(f"{path}: [{table}] must be a table")
+    unknown, missing = sorted(set(values) - known), sorted(known - set(values))
+    if unknown:
+        raise UnsupportedInput(f"{path}: unknown key {unknown[0]!r} in {table}; known are {', '.join(sorted(known))}")
+    if missing:
+        raise UnsupportedInput(f"{path}: {table} lacks the key {missing[0]!r}")
+    return dict(values)

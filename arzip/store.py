@@ -1,0 +1,145 @@
+"""Trained models by id or folder: find, load, fingerprint, refuse.
+
+    models/<id>/  weights.safetensors  integer tensors, and no others
+                  recipe.toml          how to train it again; names the family and its architecture
+                  card.md, results.json
+
+A fingerprint is the first 4 bytes of a SHA-256 over family, architecture and tensors. A stream carries it, so a model
+with other weights is refused before anything is decoded. A published id never changes its weights.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from arzip.errors import ModelError
+
+__all__ = ["FINGERPRINT", "Loaded", "find", "fingerprint", "load", "model_folders", "save"]
+
+FINGERPRINT = 4  # bytes
+_WEIGHTS, _RECIPE = "weights.safetensors", "recipe.toml"
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A frozen model, placed on an engine. `causal` codes symbols of `kind`."""
+
+    id: str
+    family: str
+    kind: str
+    fingerprint: bytes
+    net: Any
+    causal: Any
+
+
+def model_folders() -> list[Path]:
+    """Folders that hold models by id: the user's own (ARZIP_MODELS), then those that came with arzip."""
+    here = Path(__file__).resolve().parent
+    own = [Path(p) for p in os.environ.get("ARZIP_MODELS", "").split(os.pathsep) if p]
+    return [p for p in (*own, here / "_models", here.parent / "models") if p.is_dir()]
+
+
+def find(name: str) -> Path:
+    """The folder of a model, given its id or a path; raises ModelError."""
+    if os.sep in name or (Path(name) / _WEIGHTS).is_file():
+        if (Path(name) / _WEIGHTS).is_file():
+            return Path(name)
+        raise ModelError(f"{name}: no {_WEIGHTS} there; name a model's folder or an id (`arzip models` lists them)")
+    for folder in model_folders():
+        if (folder / name / _WEIGHTS).is_file():
+            return folder / name
+    raise ModelError(
+        f"model {name!r} is not installed; `arzip models` lists what is, ARZIP_MODELS names more folders to look in"
+    )
+
+
+def fingerprint(family: str, architecture: dict[str, Any], tensors: dict[str, Any]) -> bytes:
+    """See the module's docstring; tensors are torch integer tensors by name."""
+    digest = hashlib.sha256(json.dumps([family, architecture], sort_keys=True).encode())
+    for name in sorted(tensors):
+        array = tensors[name].contiguous().numpy()
+        digest.update(f"{name} {array.dtype.str} {array.shape} ".encode())
+        digest.update(array.tobytes())
+    return digest.digest()[:FINGERPRINT]
+
+
+_COUNTING = {"histogram": 0, "order-1": 1, "order-2": 2}  # adaptive models that need no weights
+
+
+def _counting(name: str) -> Loaded:
+    from arzip.nets.counting import Counting
+
+    mark = hashlib.sha256(f"counting {_COUNTING[name]} version 1".encode()).digest()[:FINGERPRINT]
+    return Loaded(name, "counting", "bytes", mark, None, Counting(_COUNTING[name]))
+
+
+@lru_cache(maxsize=16)
+def _load(folder: Path, kind: str, device: str) -> Loaded:
+    import torch
+    from safetensors.torch import load_file
+
+    from arzip.exact.engine import Engine
+    from arzip.nets import NETS
+    from arzip.recipe import read_recipe
+
+    recipe = read_recipe(folder / _RECIPE)
+    if recipe.net not in NETS:
+        raise ModelError(f"{folder}: family {recipe.net!r} is unknown to this version of arzip")
+    family = NETS[recipe.net]
+    try:
+        tensors = load_file(folder / _WEIGHTS)
+        with torch.device("meta"):
+            net = family.net(**recipe.architecture)
+        expected = dict(net.named_buffers())
+        if {n: (t.shape, t.dtype) for n, t in tensors.items()} != {n: (t.shape, t.dtype) for n, t in expected.items()}:
+            raise ModelError(f"{folder}: the weights do not belong to the architecture in {_RECIPE}")
+        net.load_state_dict(tensors, strict=False, assign=True)
+    except (OSError, ValueError, TypeError) as error:
+        raise ModelError(f"{folder}: cannot be loaded ({error})") from error
+    net.check()
+    net.place(Engine(kind, device))
+    mark = fingerprint(recipe.net, recipe.architecture, tensors)
+    return Loaded(recipe.id, recipe.net, family.kind, mark, net, family.causal(net))
+
+
+def load(name: str, *, device: str = "cpu", expected: bytes | None = None, engine: str | None = None) -> Loaded:
+    """A model by id or path, checked and ready; raises ModelError.
+
+    Args:
+        device: "auto", "cpu" or a CUDA device.
+        expected: the fingerprint that a stream was made with.
+        engine: "int8" or "fp32"; None takes the faster one of the device. Both give the same bits.
+    """
+    from arzip.exact.engine import best_engine
+
+    if name in _COUNTING:
+        return _checked(_counting(name), name, expected)
+    folder = find(name)
+    if device == "auto":
+        import torch
+
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    return _checked(_load(folder.resolve(), engine or best_engine(device).kind, device), name, expected)
+
+
+def _checked(model: Loaded, name: str, expected: bytes | None) -> Loaded:
+    if expected is not None and model.fingerprint != expected:
+        raise ModelError(
+            f"model {name!r} here is {model.fingerprint.hex()}, the archive was made with {expected.hex()}: "
+            "install the model it was made with, or name its folder with --model"
+        )
+    return model
+
+
+def save(net: Any, folder: Path) -> None:
+    """Writes the integer buffers of a frozen net."""
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file({name: buffer.contiguous().cpu() for name, buffer in net.named_buffers()}, folder / _WEIGHTS)

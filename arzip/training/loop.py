@@ -1,0 +1,149 @@
+"""The one training loop: draws batches, follows the schedule, validates, writes checkpoints, resumes."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from arzip.recipe import Recipe, Schedule
+
+__all__ = ["Sampler", "train"]
+
+Loss = Callable[[nn.Module, tuple[Tensor, ...]], tuple[Tensor, Tensor]]  # -> (bits summed, dims), both scalars
+
+
+class Sampler(Protocol):
+    """Where batches come from; see `arzip.training.pictures`."""
+
+    def batch(self, count: int) -> tuple[Tensor, ...]: ...
+    def validation(self) -> list[tuple[Tensor, ...]]: ...
+    def state(self) -> dict[str, Any]: ...
+    def restore(self, state: dict[str, Any]) -> None: ...
+
+
+def _rate(schedule: Schedule, step: int) -> float:
+    cycle = 0
+    while step >= schedule.cycles[cycle]:
+        step -= schedule.cycles[cycle]
+        cycle += 1
+    peak = schedule.rate * 0.5**cycle
+    if step < schedule.warmup:
+        return peak * (step + 1) / schedule.warmup
+    progress = (step - schedule.warmup) / max(1, schedule.cycles[cycle] - schedule.warmup)
+    return peak * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def train(net: nn.Module, loss: Loss, sampler: Sampler, recipe: Recipe, folder: Path, *, device: str) -> float:
+    """Trains `net` in place and returns its best validation bits/dim; `folder` holds checkpoint and log.
+
+    A run that finds a checkpoint of the same recipe in `folder` goes on from there. Under `torchrun` every process
+    draws its own share of each batch and gradients are averaged.
+    """
+    schedule = recipe.schedule
+    world, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
+    net.to(device)
+    model: nn.Module = net
+    if world > 1:
+        torch.distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
+        model = _Averaged(net, loss)
+    optimizer = torch.optim.Adam(net.parameters(), lr=schedule.rate, betas=(0.9, 0.99))
+    folder.mkdir(parents=True, exist_ok=True)
+    checkpoint = folder / "checkpoint.pt"
+    first, seconds, bits = 0, 0.0, math.inf
+    if checkpoint.exists():
+        saved = torch.load(checkpoint, map_location=device, weights_only=False)
+        if saved["recipe"] == recipe.digest:
+            net.load_state_dict(saved["net"])
+            optimizer.load_state_dict(saved["optimizer"])
+            sampler.restore(saved["sampler"])
+            first, seconds, bits = saved["step"], saved["seconds"], saved["bits"]
+    validation = [_moved(b, device) for b in sampler.validation()]
+    started = time.monotonic() - seconds
+    running = math.nan
+    progress = tqdm(range(first, schedule.steps), initial=first, total=schedule.steps, disable=None, unit="step")
+    for step in progress:
+        for group in optimizer.param_groups:
+            group["lr"] = _rate(schedule, step)
+        batch = _moved(sampler.batch(schedule.batch // world), device)
+        total, dims = loss(model, batch) if world == 1 else model(batch)
+        value = total / dims
+        optimizer.zero_grad(set_to_none=True)
+        value.backward()
+        nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        optimizer.step()
+        running = value.item() if math.isnan(running) else 0.99 * running + 0.01 * value.item()
+        if (step + 1) % 50 == 0:
+            progress.set_postfix_str(f"{running:.4f} bits/dim, valid {bits:.4f}")
+        if (step + 1) % schedule.validate_every == 0 or step + 1 == schedule.steps:
+            bits = _validate(net, loss, validation)
+            if rank == 0:
+                seconds = time.monotonic() - started
+                _save(checkpoint, net, optimizer, sampler, recipe, step + 1, seconds, bits)
+                row = {"step": step + 1, "train": round(running, 5), "valid": round(bits, 5), "seconds": round(seconds)}
+                with (folder / "log.jsonl").open("a") as log:
+                    log.write(json.dumps(row) + "\n")
+    return bits
+
+
+class _Averaged(nn.Module):
+    """Wraps net and loss so that torch's distributed engine averages the gradients of all processes."""
+
+    def __init__(self, net: nn.Module, loss: Loss) -> None:
+        super().__init__()
+        self.inner = nn.parallel.DistributedDataParallel(_Closed(net, loss))
+
+    def forward(self, batch: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+        total, dims = self.inner(batch)
+        return total, dims
+
+
+class _Closed(nn.Module):
+    def __init__(self, net: nn.Module, loss: Loss) -> None:
+        super().__init__()
+        self.net, self.loss = net, loss
+
+    def forward(self, batch: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+        return self.loss(self.net, batch)
+
+
+def _moved(batch: tuple[Tensor, ...], device: str) -> tuple[Tensor, ...]:
+    return tuple(t.to(device) for t in batch)
+
+
+def _validate(net: nn.Module, loss: Loss, batches: list[tuple[Tensor, ...]]) -> float:
+    with torch.no_grad():
+        pairs = [loss(net, batch) for batch in batches]
+    return sum(float(t) for t, _ in pairs) / sum(float(d) for _, d in pairs)
+
+
+def _save(
+    path: Path,
+    net: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    sampler: Sampler,
+    recipe: Recipe,
+    step: int,
+    seconds: float,
+    bits: float,
+) -> None:
+    saved = {
+        "recipe": recipe.digest,
+        "net": net.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "sampler": sampler.state(),
+        "step": step,
+        "seconds": seconds,
+        "bits": bits,
+    }
+    part = path.with_suffix(".part")
+    torch.save(saved, part)
+    part.replace(path)

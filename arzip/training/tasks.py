@@ -1,0 +1,34 @@
+"""What each family learns from: its sampler of batches and its loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from arzip.training.loop import Loss, Sampler
+from arzip.training.pictures import PictureSampler
+
+__all__ = ["TASKS", "Task"]
+
+
+@dataclass(frozen=True)
+class Task:
+    """`sampler(folder, seed, settings)` draws batches; `loss(net, batch)` gives the bits and the number of symbols."""
+
+    sampler: Callable[[Path, int, dict[str, Any]], Sampler]
+    loss: Loss
+
+
+def _picture_loss(net: nn.Module, batch: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+    features, residual, colour, prediction, weights = batch
+    lengths = -net.log2_likelihood(features, residual, colour, prediction)  # type: ignore[operator]
+    return (lengths * weights).sum(), weights.sum()
+
+
+TASKS = {
+    "local_pixelcnn": Task(PictureSampler, _picture_loss),
+}

@@ -1,0 +1,52 @@
+"""Writes the archives of this version; run by hand, once, before a version is tagged: python tests/golden/make.py
+
+An archive that exists is never written again: it must decode for ever.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+import arzip
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+
+
+def originals() -> dict[str, tuple[bytes, dict[str, object]]]:
+    """Name, contents and settings of every archive."""
+    picture = Image.open(ROOT / "corpora/rendered/rendered-6.png").convert("RGB").crop((0, 0, 64, 48))
+    png = io.BytesIO()
+    picture.save(png, "PNG")
+    rgb = np.asarray(picture)
+    text = (ROOT / "LICENSE").read_bytes()
+    pam = b"P7\nWIDTH 64\nHEIGHT 48\nDEPTH 4\nMAXVAL 255\nENDHDR\n" + np.dstack([rgb, rgb[..., 1]]).tobytes()
+    return {
+        "empty": (b"", {}),
+        "text": (text, {}),
+        "text-lanes": (text, {"lanes": 7}),
+        "text-order-2": (text[:3000], {"model": "order-2"}),
+        "stored": (np.random.default_rng(0).bytes(5000), {}),
+        "gray": (b"P5\n64 48\n255\n" + rgb[..., 1].tobytes(), {"model": "photo-1"}),
+        "colour-alpha": (pam, {"model": "photo-1"}),
+        "png": (png.getvalue(), {"model": "photo-1"}),
+        "gzip": (gzip.compress(text, 6, mtime=0), {}),
+    }
+
+
+if __name__ == "__main__":
+    digests = HERE / "digests.json"
+    known = json.loads(digests.read_text()) if digests.exists() else {}
+    for name, (data, settings) in originals().items():
+        path = HERE / f"{arzip.__version__}-{name}.arz"
+        if not path.exists():
+            path.write_bytes(arzip.compress(data, **settings))
+            known[path.name] = hashlib.sha256(data).hexdigest()
+    digests.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")

@@ -1,0 +1,111 @@
+"""Every format: the same bytes back, odd headers and trailers kept, what it cannot take refused."""
+
+from __future__ import annotations
+
+import io
+import struct
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from arzip.errors import UnsupportedInput
+from arzip.formats import RAW, bmp, npy, pnm, take_apart
+from tests.laws import check_format
+
+PICTURES = {
+    "P5": b"P5\n# a comment\n3 2\n255\n" + bytes(range(6)),
+    "P6": b"P6 3\t2 255\n" + bytes(range(18)) + b"trailing bytes",
+    "P6 of 16 bits": b"P6\n2 2\n65535\n" + bytes(range(24)),
+    "P5 of 10 bits": b"P5\n2 1\n1023\n\x03\xff\x00\x01",
+    "P4": b"P4\n10 2\n\xff\xc0\x01\x40",
+    "P7": b"P7\nWIDTH 2\nHEIGHT 1\nDEPTH 4\nMAXVAL 255\nTUPLTYPE RGB_ALPHA\nENDHDR\n" + bytes(range(8)),
+}
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_pnm_comes_back(name: str) -> None:
+    check_format(pnm, PICTURES[name])
+    number, parsed, note = take_apart(PICTURES[name])
+    assert number != RAW and parsed is not None and note is None
+
+
+def test_pnm_pixels_are_right() -> None:
+    assert pnm.parse(PICTURES["P6"]).parts[0].array[1, 2].tolist() == [15, 16, 17]
+    assert pnm.parse(PICTURES["P5 of 10 bits"]).parts[0].array[0, 0, 0] == 1023
+    assert pnm.parse(PICTURES["P4"]).parts[0].array[1, :, 0].tolist() == [0, 0, 0, 0, 0, 0, 0, 1, 0, 1]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"P6\n3 2\n255\n" + bytes(17),
+        b"P6\n99999 99999\n255\n",
+        b"P5\n0 2\n255\n",
+        b"P6\n3 2\n70000\n" + bytes(99),
+        b"P7\nWIDTH 2\nENDHDR\n",
+        b"P4\n",
+        b"BM" + bytes(40),
+    ],
+)
+def test_broken_pictures_go_as_bytes_with_one_line(data: bytes) -> None:
+    number, parsed, note = take_apart(data)
+    assert (number, parsed) == (RAW, None)
+    assert note is not None and "kept as bytes" in note and "\n" not in note
+
+
+def test_a_bitmap_with_dirty_padding_goes_as_bytes() -> None:
+    number, _, note = take_apart(b"P4\n10 1\n\xff\xff")
+    assert number == RAW and note is not None and "same bytes" in note
+
+
+def bitmap(width: int, height: int, bits: int, *, pad: int = 0, tail: bytes = b"") -> bytes:
+    stride = (width * bits // 8 + 3) // 4 * 4
+    rows = np.random.default_rng(1).integers(0, 256, (abs(height), stride)).astype(np.uint8)
+    rows[:, width * bits // 8 :] = pad
+    head = struct.pack("<IiiHHIIiiII", 40, width, height, 1, bits, 0, 0, 2835, 2835, 0, 0)
+    palette = bytes(range(256)) * 4 if bits == 8 else b""
+    begin = 14 + len(head) + len(palette)
+    size = begin + rows.size
+    return b"BM" + struct.pack("<IHHI", size, 0, 0, begin) + head + palette + rows.tobytes() + tail
+
+
+@pytest.mark.parametrize("bits", [8, 24, 32])
+@pytest.mark.parametrize("height", [5, -5])
+@pytest.mark.parametrize("pad", [0, 7])
+def test_bmp_comes_back(bits: int, height: int, pad: int) -> None:
+    data = bitmap(7, height, bits, pad=pad, tail=b"profile")
+    check_format(bmp, data)
+
+
+def test_bmp_pixels_are_right() -> None:
+    from PIL import Image
+
+    data = bitmap(7, 5, 24)
+    with Image.open(io.BytesIO(data)) as picture:
+        np.testing.assert_array_equal(bmp.parse(data).parts[0].array, np.asarray(picture))
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (3, 4, 3), (2, 3, 4, 5), (0, 3), ()])
+@pytest.mark.parametrize("dtype", ["u1", "<u2", ">u2", "<f8", "?"])
+def test_npy_comes_back(shape: tuple[int, ...], dtype: str) -> None:
+    out = io.BytesIO()
+    np.save(out, np.ones(shape, dtype))
+    check_format(npy, out.getvalue())
+
+
+def test_npy_refuses_what_it_cannot_rebuild() -> None:
+    out = io.BytesIO()
+    np.save(out, np.asfortranarray(np.ones((3, 4))))
+    with pytest.raises(UnsupportedInput):
+        npy.parse(out.getvalue())
+    with pytest.raises(UnsupportedInput):
+        npy.parse(out.getvalue()[:40])
+
+
+@given(st.binary(max_size=200), st.sampled_from([b"P4", b"P5", b"P6", b"P7\n", b"BM", b"\x93NUMPY\x01\x00", b""]))
+@settings(max_examples=300, deadline=None)
+def test_anything_is_taken_apart_or_refused(data: bytes, start: bytes) -> None:
+    number, parsed, _ = take_apart(start + data)
+    assert (number == RAW) == (parsed is None)

@@ -1,0 +1,120 @@
+"""Recipes are checked; a tiny net trains, resumes where it stopped, is frozen, published and used to compress."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import arzip
+from arzip.errors import ModelError, UnsupportedInput
+from arzip.nets.local_pixelcnn import LocalPixelCNN
+from arzip.recipe import read_recipe
+from arzip.store import load
+from arzip.training.loop import train
+from arzip.training.pictures import PictureSampler
+from arzip.training.publish import train_and_publish
+from arzip.training.tasks import TASKS
+from tests.test_archive import picture_file
+
+ROOT = Path(__file__).resolve().parents[1]
+RECIPE = """
+id = "tiny"
+net = "local_pixelcnn"
+corpus = "rendered"
+seed = 3
+[architecture]
+width = 24
+depth = 1
+head = 16
+components = 2
+[data]
+include = ["rendered-"]
+exclude = ["none"]
+crop = 64
+scale_down = 0.2
+half_chroma = 0.2
+[schedule]
+cycles = [40, 20]
+batch = 256
+rate = 0.004
+warmup = 5
+validate_every = 20
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    path = tmp_path / "recipe.toml"
+    path.write_text(RECIPE)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (("seed = 3", "seed = 3\nspeed = 4"), "unknown key 'speed'"),
+        (("rate = 0.004", ""), "lacks the key 'rate'"),
+        (("seed = 3", "seed = "), "not TOML"),
+    ],
+)
+def test_recipes_are_checked(recipe: Path, change: tuple[str, str], says: str) -> None:
+    recipe.write_text(RECIPE.replace(*change))
+    with pytest.raises(UnsupportedInput, match=says):
+        read_recipe(recipe)
+
+
+def test_train_publish_compress(recipe: Path, tmp_path: Path) -> None:
+    line = train_and_publish(recipe, output=tmp_path / "tiny", runs=tmp_path / "runs", device="cpu")
+    assert line.startswith("tiny: ")
+    log = [json.loads(row) for row in (tmp_path / "runs/tiny/log.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in log] == [20, 40, 60]
+    assert log[-1]["valid"] < 6  # 8 would be no model at all
+    data = picture_file()
+    archive = arzip.compress(data, model=str(tmp_path / "tiny"))
+    assert arzip.decompress(archive, model=str(tmp_path / "tiny")) == data
+    with pytest.raises(ModelError, match="not installed"):
+        arzip.decompress(archive)
+    with pytest.raises(ModelError, match="never changes"):
+        train_and_publish(recipe, output=tmp_path / "tiny", runs=tmp_path / "runs", device="cpu")
+
+
+def test_the_float_and_the_exact_net_agree(recipe: Path, tmp_path: Path) -> None:
+    """The training reading with its rounding and the frozen net differ by less than a thousandth of a bit."""
+    read = read_recipe(recipe)
+    torch.manual_seed(1)
+    net = LocalPixelCNN(**read.architecture)
+    sampler = PictureSampler(ROOT / "corpora/rendered", 1, read.data)
+    train(net, TASKS[read.net].loss, sampler, read, tmp_path / "run", device="cpu")
+    batch = sampler.validation()[0]
+    with torch.no_grad():
+        total, dims = TASKS[read.net].loss(net, batch)
+    from arzip.store import save
+
+    net.freeze()
+    save(net, tmp_path / "m")
+    (tmp_path / "m/recipe.toml").write_text(RECIPE)
+    pixels = sampler._valid[0]
+    lengths = load(str(tmp_path / "m")).causal.code_lengths(pixels)
+    at = np.random.default_rng(0).integers(0, (1, *pixels.shape[:2]), (len(batch[0]), 3))
+    exact = lengths[at[:, 1], at[:, 2]].mean()
+    assert abs(exact - float(total / dims)) < 1e-3
+
+
+def test_a_run_goes_on_where_it_stopped(recipe: Path, tmp_path: Path) -> None:
+    read = read_recipe(recipe)
+
+    def steps(count: int, folder: str) -> list[int]:
+        torch.manual_seed(1)
+        net = LocalPixelCNN(**read.architecture)
+        sampler = PictureSampler(ROOT / "corpora/rendered", 1, read.data)
+        schedule = read.schedule.__class__(**{**read.schedule.__dict__, "cycles": [count]})
+        shortened = read.__class__(**{**read.__dict__, "schedule": schedule})
+        train(net, TASKS[read.net].loss, sampler, shortened, tmp_path / folder, device="cpu")
+        return [json.loads(r)["step"] for r in (tmp_path / folder / "log.jsonl").read_text().splitlines()]
+
+    assert steps(20, "run") == [20]
+    assert steps(40, "run") == [20, 40]
