@@ -10,6 +10,7 @@ strategies are points in that space. `heads` and `links` are the chains of `chai
     EAGER    like GREEDY for matches of four and more; of a long match only the last position is entered
     MEDIUM   the same, but the next match may take bytes from the present one: see `medium`
     OPTIMAL  the cheapest tokens of the block: see `optimal`; not predicted here but by the walk
+    TOLD     the same, with the code lengths of every block told beforehand
     LITERAL  no matches          RUNS     matches at distance 1 only          IDLE     stored data, nothing is predicted
 
 [1] RFC 1951, section 4.   [2] zlib, documentation of deflateInit2 and deflateTune: good, lazy, nice, chain.
@@ -48,6 +49,7 @@ __all__ = [
     "RUNS",
     "SHORTEST",
     "TOKEN_LIMIT",
+    "TOLD",
     "TOO_FAR",
     "WEIGHED",
     "WINDOW_BITS",
@@ -75,7 +77,7 @@ FIXED_ONLY = 13  # 1: no block has dynamic codes
 FORGETFUL = 14  # 1: an empty stored block clears the chains, as zlib's full flush does
 FIELDS = 15
 
-IDLE, LITERAL, RUNS, GREEDY, LAZY, WEIGHED, EAGER, MEDIUM, OPTIMAL = 0, 1, 2, 3, 4, 5, 6, 7, 8
+IDLE, LITERAL, RUNS, GREEDY, LAZY, WEIGHED, EAGER, MEDIUM, OPTIMAL, TOLD = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9
 
 # Fields of `cursor`, the state that is not in the chains.
 ENTERED = 0  # positions below are in the chains, or were left out for good

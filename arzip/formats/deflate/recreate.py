@@ -15,8 +15,9 @@ import numpy as np
 
 from arzip.errors import CorruptArchive, UnsupportedInput
 from arzip.formats.deflate import recipe as recipes
-from arzip.formats.deflate.dynamic import describe, restore
+from arzip.formats.deflate.dynamic import describe, restore, told_lengths
 from arzip.formats.deflate.estimate import estimate
+from arzip.formats.deflate.matcher import MODE, TOLD
 from arzip.formats.deflate.tokens import PADDING, TABLE, Stream, parse, write
 from arzip.formats.deflate.walk import NOTE_FIELDS, SIZE_COLUMNS, walk
 
@@ -43,16 +44,17 @@ def take_apart(stream: bytes | memoryview, *, limit: int, prove: bool = True) ->
     sizes = np.zeros((len(parsed.blocks), SIZE_COLUMNS), np.int64)
     sizes[:, :4] = parsed.blocks[:, :4]
     nothing = np.zeros((0, NOTE_FIELDS), np.int64)
+    told = told_lengths(parsed.blocks if settings[MODE] == TOLD else parsed.blocks[:0], parsed.tables)
     _, lengths, distances, blocks, sizes, notes = walk(
-        parsed.plain, settings, 1, parsed.lengths, parsed.distances, sizes, nothing, len(parsed.lengths)
+        parsed.plain, settings, 1, parsed.lengths, parsed.distances, sizes, nothing, len(parsed.lengths), told
     )
     blocks[:, PADDING], blocks[:, TABLE] = parsed.blocks[:, PADDING], parsed.blocks[:, TABLE]
     surprises, styles, table_lengths, spelled = describe(
-        parsed.plain, settings, lengths, distances, sizes, blocks, parsed.tables
+        parsed.plain, settings, lengths, distances, sizes, blocks, parsed.tables, told
     )
     recipe = recipes.pack(
         recipes.Recipe(
-            settings, parsed.padding, notes, surprises, sizes, blocks[:, PADDING], styles, table_lengths, spelled
+            settings, parsed.padding, notes, surprises, sizes, blocks[:, PADDING], styles, table_lengths, spelled, told
         )
     )
     plain = parsed.plain.tobytes()
@@ -67,7 +69,7 @@ def put_together(plain: bytes, recipe: bytes) -> bytes:
     known = recipes.unpack(recipe, len(plain))
     nothing = np.zeros(0, np.uint16)
     status, lengths, distances, blocks, _, _ = walk(
-        data, known.settings, 0, nothing, nothing, known.sizes, known.notes, 0
+        data, known.settings, 0, nothing, nothing, known.sizes, known.notes, 0, known.told
     )
     if status != 0 or len(known.surprises) > len(blocks):
         raise CorruptArchive("a deflate recipe does not fit its data")
@@ -83,6 +85,7 @@ def put_together(plain: bytes, recipe: bytes) -> bytes:
         known.styles,
         known.lengths,
         known.spelled,
+        known.told,
     )
     if not fits:
         raise CorruptArchive("the tables of a deflate recipe are damaged")
