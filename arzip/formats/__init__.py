@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from arzip.errors import LimitExceeded, UnsupportedInput
-from arzip.formats import bmp, gzip, npy, pdf, png, pnm, raw, zip
+from arzip.formats import bmp, gzip, npy, pdf, png, pnm, raw, tar, zip
 from arzip.formats.base import Format, Parsed
+from arzip.formats.nested import Nested, opened
 
 __all__ = ["FORMATS", "RAW", "recognised", "take_apart"]
 
 RAW = 0  # plain bytes: one part, no side data
 # Numbers are for ever; the order is that of preference.
 FORMATS: dict[int, Format] = {RAW: raw, 1: pnm, 2: bmp, 3: npy, 16: png, 17: gzip, 18: zip, 19: pdf}
+FORMATS |= {25: tar}
+NESTED = 24
+FORMATS[NESTED] = Nested(FORMATS)
+CONTAINERS = {17, 18, 19, 25}  # formats whose bytes may be files
 
 
 def recognised(head: bytes) -> bool:
@@ -18,8 +23,8 @@ def recognised(head: bytes) -> bool:
     return any(format_.sniff(head) for format_ in FORMATS.values())
 
 
-def take_apart(data: bytes) -> tuple[int, Parsed | None, str | None]:
-    """The first format that takes the file and gives back the same bytes.
+def take_apart(data: bytes, *, nested: bool = True) -> tuple[int, Parsed | None, str | None]:
+    """The first format that takes the file and gives back the same bytes; nested: with all files inside it.
 
     Returns:
         Its number, the parts, and None; or RAW, None, and one line that says why a recognised file goes as bytes
@@ -30,7 +35,9 @@ def take_apart(data: bytes) -> tuple[int, Parsed | None, str | None]:
             continue
         try:
             parsed = format_.parse(data)
-            if format_.build(parsed) == data:
+            if nested and number in CONTAINERS:
+                number, parsed = NESTED, opened(number, parsed, FORMATS)
+            if FORMATS[number].build(parsed) == data:
                 return number, parsed, None
             return RAW, None, f"{format_.NAME}: taking it apart does not give the same bytes; kept as bytes"
         except (UnsupportedInput, LimitExceeded) as error:
