@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from arzip.errors import LimitExceeded, UnsupportedInput
-from arzip.formats import bmp, gzip, npy, pdf, png, pnm, raw, tar, zip
+from arzip.formats import apng, bmp, gzip, npy, pdf, png, pnm, raw, tar, zip
 from arzip.formats.base import Format, Parsed
 from arzip.formats.nested import Nested, opened
 
@@ -11,7 +11,7 @@ __all__ = ["FORMATS", "RAW", "recognised", "take_apart"]
 
 RAW = 0  # plain bytes: one part, no side data
 # Numbers are for ever; the order is that of preference.
-FORMATS: dict[int, Format] = {RAW: raw, 1: pnm, 2: bmp, 3: npy, 16: png, 17: gzip, 18: zip, 19: pdf}
+FORMATS: dict[int, Format] = {RAW: raw, 1: pnm, 2: bmp, 3: npy, 26: apng, 16: png, 17: gzip, 18: zip, 19: pdf}
 FORMATS |= {25: tar}
 NESTED = 24
 FORMATS[NESTED] = Nested(FORMATS)
@@ -30,6 +30,7 @@ def take_apart(data: bytes, *, nested: bool = True) -> tuple[int, Parsed | None,
         Its number, the parts, and None; or RAW, None, and one line that says why a recognised file goes as bytes
         (None when no format knows the file).
     """
+    note = None
     for number, format_ in FORMATS.items():
         if not format_.sniff(data):
             continue
@@ -39,7 +40,7 @@ def take_apart(data: bytes, *, nested: bool = True) -> tuple[int, Parsed | None,
                 number, parsed = NESTED, opened(number, parsed, FORMATS)
             if FORMATS[number].build(parsed) == data:
                 return number, parsed, None
-            return RAW, None, f"{format_.NAME}: taking it apart does not give the same bytes; kept as bytes"
+            note = note or f"{format_.NAME}: taking it apart does not give the same bytes; kept as bytes"
         except (UnsupportedInput, LimitExceeded) as error:
-            return RAW, None, f"{format_.NAME}: {error}; kept as bytes"
-    return RAW, None, None
+            note = note or f"{format_.NAME}: {error}; kept as bytes"
+    return RAW, None, note

@@ -8,12 +8,11 @@ wrong.
 
 from __future__ import annotations
 
-from zlib import crc32
-
 import numpy as np
 
 from arzip.errors import CorruptArchive, LimitExceeded, UnsupportedInput
 from arzip.formats.base import Parsed
+from arzip.formats.checksums import crc32
 from arzip.formats.deflate import put_together, take_apart
 from arzip.formats.deflate.fields import FieldReader, FieldWriter
 from arzip.symbols import Symbols

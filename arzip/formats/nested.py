@@ -100,9 +100,10 @@ def _inside(part: Symbols, formats: Formats, room: _Room) -> tuple[int, Parsed] 
             continue
         try:
             parsed = format_.parse(data)
-            return (number, parsed) if room.holds(parsed) and format_.build(parsed) == data else None
+            if room.holds(parsed) and format_.build(parsed) == data:
+                return number, parsed
         except (UnsupportedInput, LimitExceeded):
-            return None
+            continue
     return None
 
 

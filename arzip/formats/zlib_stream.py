@@ -10,9 +10,8 @@ Streams with a preset dictionary are refused.
 
 from __future__ import annotations
 
-from zlib import adler32
-
 from arzip.errors import UnsupportedInput
+from arzip.formats.checksums import adler32
 from arzip.formats.deflate import Opened, Settings, put_together, take_apart
 from arzip.formats.deflate.fields import FieldReader, FieldWriter
 
