@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from arzip.errors import LimitExceeded, UnsupportedInput
-from arzip.formats import apng, bmp, gif, gzip, npy, pdf, png, pnm, raw, tar, tga, zip
+from arzip.formats import apng, bmp, gif, gzip, npy, pdf, png, pnm, raw, tar, tga, tiff, zip
 from arzip.formats.base import Format, Parsed
 from arzip.formats.nested import Nested, opened
 
@@ -12,7 +12,7 @@ __all__ = ["FORMATS", "RAW", "recognised", "take_apart"]
 RAW = 0  # plain bytes: one part, no side data
 # Numbers are for ever; the order is that of preference.
 FORMATS: dict[int, Format] = {RAW: raw, 1: pnm, 2: bmp, 3: npy, 26: apng, 16: png, 17: gzip, 18: zip, 19: pdf}
-FORMATS |= {21: gif, 25: tar, 20: tga}  # what has no magic number comes last
+FORMATS |= {21: gif, 22: tiff, 25: tar, 20: tga}  # what has no magic number comes last
 NESTED = 24
 FORMATS[NESTED] = Nested(FORMATS)
 CONTAINERS = {17, 18, 19, 25}  # formats whose bytes may be files

@@ -2,8 +2,8 @@
 
 The file is a sequence of pictures, each a run of IDAT or fdAT chunks, with other chunks around them. Side data: for
 each picture the chunks before it (IHDR or the picture's own fcTL among them, which say its size), whether it is of
-fdAT chunks and then its first sequence number, the sizes of its chunks, its filters and zlib stream as for `png`; at the
-end the last chunks and the bytes behind IEND. Files with surprises are refused and go the way of still pictures.
+fdAT chunks and then its first sequence number, the sizes of its chunks, its filters and zlib stream as for `png`; at
+the end the last chunks and the bytes behind IEND. Files with surprises are refused and go the way of still pictures.
 
 [1] PNG Specification, third edition, section 11.3.7, https://www.w3.org/TR/png-3/.
 """

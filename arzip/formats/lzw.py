@@ -73,7 +73,7 @@ def _get(data, position, width, high_first):
 
 @njit(cache=True, nogil=True)
 def _read(data, bits, high_first, early, limit):
-    """(status, symbols, codes, bits read) of data with three spare bytes; without an end code up to the last whole one."""
+    """(status, symbols, codes, bits read) of data with three spare bytes; without an end code up to the last code."""
     there = 8 * (data.shape[0] - 3)
     clear = np.int64(1) << bits
     prefix, suffix, span = np.zeros(FULL, np.int64), np.zeros(FULL, np.uint8), np.ones(FULL, np.int64)
@@ -126,8 +126,10 @@ def _read(data, bits, high_first, early, limit):
 
 @njit(cache=True, nogil=True)
 def _walk(symbols, bits, clear_after, codes, given, encoding):
-    """Codes to notes [K, 2] on what differs (right codes before it, the code, or FULL for the end of a stream without an
-    end code), if encoding is 1; notes to codes if it is 0: (status, codes, notes)."""
+    """Codes to notes if encoding is 1, notes to codes if it is 0: (status, codes, notes).
+
+    A note says what differs: right codes before it, and the code, or FULL for the end of a stream without an end code.
+    """
     size, clear = symbols.shape[0], np.int64(1) << bits
     child = np.zeros((FULL, 1 << bits), np.int64)  # 4096 * generation + entry
     span = np.ones(FULL, np.int64)
@@ -217,12 +219,16 @@ def open_codes(data: bytes | memoryview, dialect: Dialect, *, limit: int) -> Ope
         raise LimitExceeded(f"an LZW stream holds more than the {limit} symbols allowed")
     if status:
         raise UnsupportedInput("not a valid LZW stream")
-    clears = np.flatnonzero(codes == 1 << bits)
-    runs, counts = np.unique(np.diff(clears) - 1, return_counts=True)
-    clear_after = max(1, int(runs[np.argmax(counts)])) if len(runs) else NEVER
-    status, _, notes = _walk(symbols, bits, clear_after, codes, np.zeros((0, 2), np.int64), 1)
-    if status:
-        raise UnsupportedInput("an LZW stream cannot be predicted")
+    clear_after, notes = NEVER, None
+    runs, counts = np.unique(np.diff(np.flatnonzero(codes == 1 << bits)) - 1, return_counts=True)
+    likely = {int(runs[np.argmax(counts)]), int(runs[-1])} - {0} if len(runs) else set()
+    for after in (NEVER, *sorted(likely)):
+        status, _, found = _walk(symbols, bits, after, codes, np.zeros((0, 2), np.int64), 1)
+        if status:
+            raise UnsupportedInput("an LZW stream cannot be predicted")
+        if notes is None or len(found) < len(notes):
+            clear_after, notes = after, found
+    assert notes is not None
     consumed, spare = (position + 7) >> 3, int(_get(padded, position, -position & 7, high_first))
     writer = FieldWriter().number(clear_after).number(spare).blob(pack_numbers(notes[:, 0]))
     recipe = writer.raw(pack_numbers(notes[:, 1])).done()

@@ -20,14 +20,14 @@ import numpy.typing as npt
 from numba import njit
 
 from arzip.errors import CorruptArchive, LimitExceeded, UnsupportedInput
-from arzip.formats.deflate.bits import grown
+from arzip.formats.deflate.bits import grown, grown_rows
 from arzip.formats.deflate.fields import FieldReader, FieldWriter, pack_numbers, unpack_numbers
 
 __all__ = ["Dialect", "OpenedPackets", "close_packets", "open_packets"]
 
 MOST = 128  # items of a packet
-# least run, least run inside of other items, whether rows end packets
-WAYS = ((2, 2, 1), (2, 2, 0), (3, 3, 1), (3, 3, 0), (2, 3, 1), (2, 3, 0))
+# least run, least run inside of other items, whether rows end packets, whether two runs of two end other items as well
+WAYS = ((2, 2, 1, 0), (2, 2, 0, 0), (3, 3, 1, 0), (3, 3, 0, 0), (2, 3, 1, 0), (2, 3, 0, 0), (2, 3, 1, 1))
 TRUNCATED, TOO_LONG = 1, 2
 
 
@@ -109,15 +109,18 @@ def _walk(items, item, row, signed, way, headers, given, encoding):
         count = _equal(items, item, done, end)
         run = count >= way[0]
         if not run:
-            while count < MOST and done + count < end and _equal(items, item, done + count, end) < way[1]:
+            while count < MOST and done + count < end:
+                following = _equal(items, item, done + count, end)
+                if following >= way[1]:
+                    break
+                after = done + count + 2
+                if way[3] and following == 2 and after < end and _equal(items, item, after, end) >= 2:
+                    break
                 count += 1
         header = _header(run, count, signed)
         if encoding:
             if headers[packet] != header:
-                if note == notes.shape[0]:
-                    larger = np.zeros((2 * note, 2), np.int64)
-                    larger[:note] = notes
-                    notes = larger
+                notes = grown_rows(notes, note + 1)
                 notes[note, 0], notes[note, 1] = right, headers[packet]
                 header = np.int64(headers[packet])
                 right = np.int64(0)
