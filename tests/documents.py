@@ -56,8 +56,8 @@ def docx() -> bytes:
     """A text document with two pictures, one deflated, one stored."""
     runs = "".join(f'<w:p><w:r><w:t xml:space="preserve">{escape(p)}</w:t></w:r></w:p>' for p in paragraphs())
     styles = "".join(
-        f'<w:style w:type="paragraph" w:styleId="Heading{n}"><w:name w:val="heading {n}"/><w:rPr><w:sz w:val="{40 - n}"/>'
-        "</w:rPr></w:style>"
+        f'<w:style w:type="paragraph" w:styleId="Heading{n}"><w:name w:val="heading {n}"/>'
+        f'<w:rPr><w:sz w:val="{40 - n}"/></w:rPr></w:style>'
         for n in range(1, 30)
     )
     head = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'

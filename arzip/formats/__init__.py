@@ -37,7 +37,7 @@ def take_apart(data: bytes, *, nested: bool = True) -> tuple[int, Parsed | None,
         try:
             parsed = format_.parse(data)
             if nested and number in CONTAINERS:
-                number, parsed = NESTED, opened(number, parsed, FORMATS)
+                number, parsed = NESTED, opened(number, parsed, len(data), FORMATS)
             if FORMATS[number].build(parsed) == data:
                 return number, parsed, None
             note = note or f"{format_.NAME}: taking it apart does not give the same bytes; kept as bytes"

@@ -13,6 +13,7 @@ from __future__ import annotations
 from arzip.errors import CorruptArchive, UnsupportedInput
 from arzip.formats.base import Parsed
 from arzip.formats.deflate.fields import FieldReader, FieldWriter
+from arzip.formats.limits import room_for
 from arzip.formats.png_chunks import (
     SIGNATURE,
     Chunk,
@@ -33,7 +34,6 @@ __all__ = ["NAME", "build", "parse", "sniff"]
 NAME = "APNG"
 CONTROL = 26  # bytes of an fcTL chunk
 HEAD = 1 << 16  # bytes in which an animation says that it is one
-MOST = 1 << 30  # samples of all frames
 
 
 def sniff(data: bytes) -> bool:
@@ -45,7 +45,7 @@ def parse(data: bytes) -> Parsed:
     """One image part a frame. Raises UnsupportedInput for a file that is not an orderly animation."""
     chunks, end = read_chunks(data)
     writer, parts, place, layout, header = FieldWriter(), [], 0, None, chunks[0].content
-    room, like = MOST, None
+    room, like = room_for(len(data)), None
     while (run := _next_run(chunks, place)) is not None:
         start, stop = run
         between = chunks[place:start]
@@ -62,7 +62,7 @@ def parse(data: bytes) -> Parsed:
         picture, described = open_picture(b"".join(piece.content for piece in pieces), layout, like=like)
         like, room = described.settings, room - picture.dims
         if room < 0:
-            raise UnsupportedInput(f"the frames of this animation hold more than {MOST} samples")
+            raise UnsupportedInput("the frames of this animation are too many for its size")
         write_sizes(writer, pieces)
         writer.blob(described.filters).blob(described.rest).blob(described.recipe)
         parts.append(picture)

@@ -17,11 +17,11 @@ from arzip.errors import CorruptArchive, LimitExceeded, UnsupportedInput
 from arzip.formats.base import Parsed
 from arzip.formats.deflate import Opened
 from arzip.formats.deflate.fields import FieldReader, FieldWriter
+from arzip.formats.limits import room_for
 from arzip.symbols import Symbols
 
 __all__ = ["cut", "cut_spans", "join"]
 
-MOST = 1 << 30  # plain bytes of all streams of a file
 WORTH = 64  # shorter streams stay closed: their recipe would cost more than their contents gain
 
 
@@ -39,7 +39,7 @@ def cut(
     Raises UnsupportedInput, naming `what`, if none opens.
     """
     outside, parts, writer = [], [], FieldWriter()
-    position, room, like = 0, MOST, None
+    position, room, like = 0, room_for(len(data)), None
     for start in starts:
         if start < position:
             continue  # inside a stream that is open already

@@ -17,13 +17,13 @@ import numpy.typing as npt
 from arzip.errors import CorruptArchive, LimitExceeded, UnsupportedInput
 from arzip.formats.base import Parsed
 from arzip.formats.deflate.fields import FieldReader, FieldWriter, pack_numbers, unpack_numbers
+from arzip.formats.limits import room_for
 from arzip.formats.lzw import Dialect, close_codes, open_codes
 from arzip.symbols import Symbols
 
 __all__ = ["NAME", "build", "parse", "sniff"]
 
 NAME = "GIF"
-MOST = 1 << 30  # indices of all frames
 BLOCK = 255  # bytes of a full sub-block
 EXTENSION, IMAGE = 0x21, 0x2C
 PASSES = ((0, 8), (4, 8), (2, 4), (1, 2))  # first row and step of interlaced rows
@@ -46,7 +46,7 @@ def sniff(data: bytes) -> bool:
 def parse(data: bytes) -> Parsed:
     """Raises UnsupportedInput if no frame can be opened."""
     outside, parts, writer = [], [], FieldWriter()
-    position, room = 0, MOST
+    position, room = 0, room_for(len(data))
     for frame in _frames(data):
         stream, sizes, _ = _sub_blocks(data, frame.start + 1)
         dialect = Dialect(data[frame.start], high_first=False, early=False)

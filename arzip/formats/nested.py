@@ -1,6 +1,6 @@
 """Files inside files: every part of an opened file is tried as a file of its own, down to a fixed depth.
 
-    opened(number, parsed, formats) -> Parsed          Nested(formats).build(parsed) -> the outermost file
+    opened(number, parsed, size, formats) -> Parsed          Nested(formats).build(parsed) -> the outermost file
 
 A node of the tree is a file that a format took apart; a leaf is a run of bytes or symbols of another kind. All bytes
 leaves are laid end to end into one part, so that the adaptive engine learns from one member for the next; so are
@@ -26,6 +26,7 @@ import numpy.typing as npt
 from arzip.errors import CorruptArchive, LimitExceeded, UnsupportedInput
 from arzip.formats.base import Format, Parsed
 from arzip.formats.deflate.fields import FieldReader, FieldWriter, pack_numbers, unpack_numbers
+from arzip.formats.limits import room_for
 from arzip.symbols import Symbols
 
 __all__ = ["Nested", "opened"]
@@ -33,7 +34,6 @@ __all__ = ["Nested", "opened"]
 NAME = "nested"
 DEEPEST = 5  # files inside one another
 MOST_PARTS = 1 << 16  # in all files together; what is beyond stays closed
-MOST_BYTES = 1 << 30  # of all parts of all files together
 SMALLEST_PICTURE = 2048  # samples; smaller ones go with the bytes
 RUN, PART, SMALL, NODE = 0, 1, 2, 3
 
@@ -53,8 +53,8 @@ class Node:
 class _Room:
     """What may still be opened."""
 
+    bytes: int
     parts: int = MOST_PARTS
-    bytes: int = MOST_BYTES
 
     def holds(self, parsed: Parsed) -> bool:
         return len(parsed.parts) <= self.parts and sum(part.array.nbytes for part in parsed.parts) <= self.bytes
@@ -64,9 +64,9 @@ class _Room:
         self.bytes -= sum(part.array.nbytes for part in parsed.parts)
 
 
-def opened(number: int, parsed: Parsed, formats: Formats) -> Parsed:
-    """The file of format `number` with all files inside it opened, for `Nested(formats).build`."""
-    room = _Room()
+def opened(number: int, parsed: Parsed, size: int, formats: Formats) -> Parsed:
+    """The file of `size` bytes and format `number` with all files inside it opened, for `Nested(formats).build`."""
+    room = _Room(2 * room_for(size))  # what an archive holds counts once more where it is opened
     room.take(parsed)
     numbers: list[int] = []
     sides: list[bytes] = []

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from arzip.errors import CorruptArchive, LimitExceeded, UnsupportedInput
 from arzip.formats.deflate import Settings
 from arzip.formats.deflate.fields import FieldReader, FieldWriter, pack_numbers, unpack_numbers
+from arzip.formats.limits import room_for
 from arzip.formats.png_rows import (
     CHANNELS,
     Layout,
@@ -32,9 +33,7 @@ from arzip.symbols import Symbols
 
 __all__ = ["DEPTHS", "Described", "close_picture", "layout_of", "open_picture"]
 
-MOST = 1 << 30  # bytes of raw picture data
 DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}  # by colour type
-EXPANSION = 1032  # deflate never makes more than so many bytes out of one
 
 # Ways to guess filters: the orders in which equal sums are decided; behind them, one constant type for all rows.
 ORDERS = ((0, 1, 2, 3, 4), (4, 3, 2, 1, 0), (1, 2, 3, 4), (0, 2, 1, 4, 3), (0, 1, 2, 4, 3))
@@ -54,8 +53,8 @@ class Described(NamedTuple):
 def open_picture(stream: bytes, layout: Layout, *, like: Settings | None = None) -> tuple[Symbols, Described]:
     """Raises UnsupportedInput for a stream that is not orderly. like: see `deflate.take_apart`."""
     size = raw_size(layout)
-    if size > MOST or size > EXPANSION * len(stream) + 64:
-        raise UnsupportedInput("this PNG file claims a picture that it cannot hold")
+    if max(size, layout.width * layout.height * layout.channels) > room_for(len(stream)):
+        raise UnsupportedInput("this PNG file claims a picture too large for its size")
     try:
         opened = open_stream(stream, limit=size, prove=False, like=like)
     except LimitExceeded as error:

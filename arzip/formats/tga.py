@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from arzip.errors import CorruptArchive, LimitExceeded, UnsupportedInput
 from arzip.formats.base import Parsed
 from arzip.formats.deflate.fields import FieldReader, FieldWriter
+from arzip.formats.limits import room_for
 from arzip.formats.packets import Dialect, close_packets, open_packets
 from arzip.symbols import Symbols
 
@@ -27,7 +28,6 @@ __all__ = ["NAME", "build", "parse", "sniff"]
 NAME = "TGA"
 HEAD = 18
 FOOTER = b"TRUEVISION-XFILE.\0"
-MOST = 1 << 30
 DEPTHS = {1: (8,), 2: (24, 32), 3: (8,), 9: (8,), 10: (24, 32), 11: (8,)}  # by type; 9 to 11 have packets
 
 
@@ -57,9 +57,9 @@ def parse(data: bytes) -> Parsed:
     if layout.packed:
         try:
             view = memoryview(data)[layout.begin :]
-            opened = open_packets(view, _dialect(layout), items=layout.height * layout.width, limit=MOST)
+            opened = open_packets(view, _dialect(layout), items=layout.height * layout.width, limit=room_for(len(data)))
         except LimitExceeded as error:
-            raise UnsupportedInput("this TGA file claims a picture that it cannot hold") from error
+            raise UnsupportedInput("this TGA file claims a picture too large for its size") from error
         pixels, recipe, end = opened.items, opened.recipe, layout.begin + opened.consumed
     if len(pixels) != size or (end < len(data) and not data.endswith(FOOTER)):
         raise UnsupportedInput("the pixels of this TGA file do not end where they should")

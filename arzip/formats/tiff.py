@@ -20,6 +20,7 @@ from arzip.formats import lzw, packets
 from arzip.formats.base import Parsed
 from arzip.formats.deflate import Settings
 from arzip.formats.deflate.fields import FieldReader, FieldWriter
+from arzip.formats.limits import room_for
 from arzip.formats.tiff_directory import Plan, plans
 from arzip.formats.zlib_stream import close_stream, open_stream
 from arzip.symbols import Symbols
@@ -27,7 +28,6 @@ from arzip.symbols import Symbols
 __all__ = ["NAME", "build", "parse", "sniff"]
 
 NAME = "TIFF"
-MOST = 1 << 30  # bytes of all pictures
 PLAIN, LZW, DEFLATE, OLD_DEFLATE, PACKBITS = 1, 5, 8, 32946, 32773
 KNOWN = (PLAIN, LZW, DEFLATE, OLD_DEFLATE, PACKBITS)
 CODES = lzw.Dialect(8, high_first=True, early=True)
@@ -40,12 +40,14 @@ def sniff(data: bytes) -> bool:
 
 def parse(data: bytes) -> Parsed:
     """Raises UnsupportedInput if there is a picture that cannot be opened, or none at all."""
+    if not sniff(data):
+        raise UnsupportedInput("not a TIFF file")
     pictures, segments = plans(data)
     total = sum(plan.height * plan.width * plan.channels * plan.planes * plan.depth // 8 for plan in pictures)
     if not pictures or any(plan.compression not in KNOWN for plan in pictures):
         raise UnsupportedInput("the pictures of this TIFF file are of a kind that is not taken apart")
-    if total > MOST or total > 1032 * len(data):
-        raise UnsupportedInput("this TIFF file claims pictures that it cannot hold")
+    if total > room_for(len(data)):
+        raise UnsupportedInput("this TIFF file claims pictures too large for its size")
     arrays = [np.zeros((p.planes, p.height, p.width, p.channels), _dtype(p)) for p in pictures]
     writer, outside, position, like = FieldWriter().number(len(pictures)), [], 0, None
     for plan in pictures:
