@@ -1,0 +1,153 @@
+"""Drawn pictures (screens, charts, pixel art, palette indices, scans) through an adaptive engine, and back.
+
+    payload = the coder's words
+
+Pixels are coded whole, in raster order: first as one of a few candidates (`drawing_colours`), and when none is right,
+sample by sample (`drawing_samples`). Encoding and decoding are one walk, in one compiled loop; the decoder reads its
+bits where the encoder notes them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from arzip.coding.coder import Encoder
+from arzip.coding.compiled_coder import FIELDS, closed, start, words_of
+from arzip.coding.length import ideal_bits
+from arzip.compiled import Integer, compiled
+from arzip.errors import CorruptArchive, UnsupportedInput
+from arzip.mixing import drawing_state as at
+from arzip.mixing.drawing_colours import code_candidates, learn_colour, look_around
+from arzip.mixing.drawing_samples import code_samples
+from arzip.mixing.drawing_state import DrawingState, new_drawing_state, packed
+
+__all__ = ["decode_drawing", "encode_drawing"]
+
+_PIECE = 1 << 19  # decisions held at once
+_NARROW = 32
+
+
+@compiled
+def _open_row(s: DrawingState, row: Integer) -> None:
+    """Fill the margins that the row is going to look at with the nearest pixels."""
+    width, stride = s.work[at.WIDTH], s.work[at.STRIDE]
+    first = (at.TOP + row) * stride + at.LEFT
+    if row == 0:
+        return
+    last = s.canvas[np.uintp(first - stride + width - 1)]
+    for k in range(at.RIGHT):
+        s.canvas[np.uintp(first - stride + width + k)] = last
+    for k in range(at.LEFT):
+        s.canvas[np.uintp(first - 1 - k)] = s.canvas[np.uintp(first - stride)]
+
+
+@compiled
+def _walk(
+    until: Integer,
+    out: np.ndarray,
+    taken: np.ndarray,
+    coder: np.ndarray,
+    words: np.ndarray,
+    canvas: np.ndarray,
+    offsets: np.ndarray,
+    outcomes: np.ndarray,
+    pointers: np.ndarray,
+    slots: np.ndarray,
+    found: np.ndarray,
+    histories: np.ndarray,
+    sample_slots: np.ndarray,
+    cells: np.ndarray,
+    knots: np.ndarray,
+    colour_inputs: np.ndarray,
+    colour_weights: np.ndarray,
+    sample_inputs: np.ndarray,
+    sample_weights: np.ndarray,
+    work: np.ndarray,
+) -> None:
+    """Code pixels up to the one numbered `until`, in raster order."""
+    s = DrawingState(
+        canvas, offsets, outcomes, pointers, slots, found, histories, sample_slots, cells, knots, colour_inputs,
+        colour_weights, sample_inputs, sample_weights, work,
+    )  # fmt: skip
+    work[at.DECISIONS] = 0
+    width = work[at.WIDTH]
+    colours = np.int64(at.CANDIDATES)
+    if work[at.CHANNELS] * work[at.DEPTH] < 3:
+        colours = (np.int64(1) << (work[at.CHANNELS] * work[at.DEPTH])) - 1
+    for place in range(work[at.PLACE], until):
+        x = place % width
+        if x == 0:
+            _open_row(s, place // width)
+        here = (at.TOP + place // width) * work[at.STRIDE] + at.LEFT + x
+        column = x + at.LEFT
+        around = np.int64(0)
+        west, north, east = outcomes[column - 1], outcomes[column], outcomes[column + 1]
+        around = ((np.int64(west) * 3 + north) * 3 + east) * 3 + outcomes[column - 2]
+        look_around(s, here, x)
+        most = min(np.int64(2), colours) if around == 80 else colours
+        outcome = code_candidates(s, here, around, most, out, taken, coder, words)
+        if outcome == 2:
+            code_samples(s, here, out, taken, coder, words)
+        outcomes[column] = np.uint8(outcome)
+        learn_colour(s, here, x)
+    work[at.PLACE] = until
+
+
+def encode_drawing(block: NDArray[np.uint8 | np.uint16], depth: int) -> tuple[bytes, float]:
+    """The payload of a picture [H, W, C] of 1 to 4 samples a pixel below 2^depth, and its ideal length in bits."""
+    _check(block.shape, depth)
+    if block.dtype not in (np.uint8, np.uint16) or (block.size and int(block.max()) >> depth):
+        raise UnsupportedInput(f"samples of {block.dtype} do not fit {depth} bits")
+    if _turned(block.shape):
+        block = block.transpose(1, 0, 2)
+    height, width, channels = block.shape
+    state = new_drawing_state(height, width, channels, depth=depth)
+    stride = width + at.LEFT + at.RIGHT
+    rows = state.canvas[: (at.TOP + height) * stride].reshape(-1, stride)
+    rows[at.TOP :, at.LEFT : at.LEFT + width] = packed(block, depth)
+    most = at.CANDIDATES + channels * depth
+    out, taken = np.zeros(_PIECE, np.int32), np.zeros(_PIECE, np.int32)
+    encoder, total, size = Encoder(), 0.0, height * width
+    no_coder, no_words = np.zeros(FIELDS, np.uint64), np.zeros(0, np.uint32)
+    for first in range(0, size, _PIECE // most):
+        until = min(first + _PIECE // most, size)
+        _walk(until, out, taken, no_coder, no_words, *state)
+        made = int(state.work[at.DECISIONS])
+        encoder.write(out[:made], taken[:made])
+        total += float(ideal_bits(out[:made], taken[:made]).sum())
+    return encoder.finish(), total
+
+
+def decode_drawing(payload: bytes, shape: tuple[int, int, int], depth: int) -> NDArray[np.uint8 | np.uint16]:
+    """The picture of a shape [H, W, C], uint8 or, above 8 bits, uint16; raises CorruptArchive."""
+    _check(shape, depth)
+    if len(payload) % 4:
+        raise CorruptArchive("a coded stream is not a whole number of words: the archive is damaged")
+    turned = _turned(shape)
+    height, width, channels = (shape[1], shape[0], shape[2]) if turned else shape
+    state = new_drawing_state(height, width, channels, depth=depth)
+    state.work[at.READING] = 1
+    words = words_of(payload)
+    coder = start(words)
+    nothing = np.zeros(0, np.int32)
+    _walk(height * width, nothing, nothing, coder, words, *state)
+    if not closed(coder, words):
+        raise CorruptArchive("a coded stream contradicts its model: the archive is damaged")
+    stride = width + at.LEFT + at.RIGHT
+    rows = state.canvas[: (at.TOP + height) * stride].reshape(-1, stride)
+    pixels = rows[at.TOP :, at.LEFT : at.LEFT + width].view(np.uint64)
+    mask = np.uint64((1 << depth) - 1)
+    samples = [(pixels >> np.uint64(channel * depth)) & mask for channel in range(channels)]
+    block = np.stack(samples, axis=2).astype(np.uint8 if depth <= 8 else np.uint16)
+    return np.ascontiguousarray(block.transpose(1, 0, 2)) if turned else block
+
+
+def _turned(shape: tuple[int, ...]) -> bool:
+    """Whether a picture is so narrow that it is coded column by column, lest the canvas be mostly margin."""
+    return shape[1] < min(_NARROW, shape[0])
+
+
+def _check(shape: tuple[int, ...], depth: int) -> None:
+    if len(shape) != 3 or not 1 <= shape[2] <= 4 or not 1 <= depth <= 16:
+        raise UnsupportedInput(f"expected a picture [H, W, 1 to 4] of 1 to 16 bits, got {list(shape)} of {depth}")
