@@ -54,6 +54,7 @@ def _walk(
     outcomes: np.ndarray,
     pointers: np.ndarray,
     slots: np.ndarray,
+    partners: np.ndarray,
     found: np.ndarray,
     histories: np.ndarray,
     sample_slots: np.ndarray,
@@ -67,7 +68,7 @@ def _walk(
 ) -> None:
     """Code pixels up to the one numbered `until`, in raster order."""
     s = DrawingState(
-        canvas, offsets, outcomes, pointers, slots, found, histories, sample_slots, cells, knots, colour_inputs,
+        canvas, offsets, outcomes, pointers, slots, partners, found, histories, sample_slots, cells, knots, colour_inputs,
         colour_weights, sample_inputs, sample_weights, work,
     )  # fmt: skip
     work[at.DECISIONS] = 0

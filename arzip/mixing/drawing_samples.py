@@ -49,6 +49,44 @@ def _distance_class(distance: Integer) -> Integer:
     return 128 + step if distance >= 0 else 127 - step
 
 
+@inlined
+def _between(s: DrawingState, first: Integer, second: Integer, known: Integer, channel: Integer) -> Integer:
+    """The sample that lies between those of two colours as the known samples do; -1 when they do not say."""
+    depth = s.work[at.DEPTH]
+    widest, moved = np.int64(0), np.int64(0)
+    for before in range(channel):
+        start = _sample(first, before, depth)
+        span = _sample(second, before, depth) - start
+        if abs(span) > abs(widest):
+            widest = span
+            moved = _sample(known, before, depth) - start
+    if widest == 0:
+        return np.int64(-1)
+    start = _sample(first, channel, depth)
+    span = _sample(second, channel, depth) - start
+    value = start + (2 * span * moved + widest) // (2 * widest)
+    return min(max(value, np.int64(0)), (np.int64(1) << depth) - 1)
+
+
+@inlined
+def _other_colour(work: np.ndarray, colour: Integer) -> Integer:
+    """The nearest neighbour of another colour, or the same."""
+    for i in range(16):
+        if work[at.NEAR_PIXELS + i] != colour:
+            return work[at.NEAR_PIXELS + i]
+    return colour
+
+
+@inlined
+def _pattern(work: np.ndarray, first: Integer, second: Integer) -> Integer:
+    """Which of the nearest 10 neighbours have one of two colours."""
+    pattern = np.int64(0)
+    for i in range(10):
+        pixel = work[at.NEAR_PIXELS + i]
+        pattern = pattern * 3 + np.int64(pixel == first) + 2 * np.int64(pixel == second and first != second)
+    return pattern
+
+
 @compiled
 def _open_sample(s: DrawingState, channel: Integer, known: Integer, previous: Integer) -> Integer:
     """Find contexts and guesses of one sample; returns the activity around it."""
@@ -84,7 +122,17 @@ def _open_sample(s: DrawingState, channel: Integer, known: Integer, previous: In
         work[at.GUESSED + 5] = min(max(median + drift, np.int64(0)), most)
         work[at.GUESSED + 6] = min(max(w + previous - pw, np.int64(0)), most)
         work[at.GUESSED + 7] = min(max(n + previous - pn, np.int64(0)), most)
-    h = at.PREFIXES  # no longer needed for this pixel
+    first, second = work[near], work[at.BLENDED]
+    partner = s.partners[np.uintp((hash_pair(first, np.int64(5)) >> 20) & 1023)]
+    blended, followed = np.int64(-1), np.int64(-1)
+    if channel > 0:
+        blended = _between(s, first, second, known, channel)
+        followed = _between(s, first, partner, known, channel)
+    fallback = work[at.GUESSED + 5]
+    work[at.GUESSED + 8] = blended if blended >= 0 else fallback
+    work[at.GUESSED + 9] = followed if followed >= 0 else fallback
+    work[at.GUESSED + 10] = _sample(second, channel, depth) if channel == 0 else gradient
+    h = at.SAMPLE_HASHES
     salt = channel << 8
     coarse = max(depth - 5, np.int64(0))
     work[h] = hash_pair(np.int64(0), salt)
@@ -102,6 +150,10 @@ def _open_sample(s: DrawingState, channel: Integer, known: Integer, previous: In
     coarser = hash_pair(w >> coarse << 16 | n >> coarse, nw >> coarse << 16 | ne >> coarse)
     work[h + 12] = hash_pair(coarser, hash_pair(previous >> coarse, salt + 12))
     work[h + 13] = hash_pair(hash_pair(hash_pair(known, work[near + 3]), work[near + 2]), salt + 13)
+    work[h + 14] = hash_pair(hash_pair(work[at.PREFIXES + 6], known), salt + 14)
+    work[h + 15] = hash_pair(hash_pair(hash_pair(first, second), work[at.BLENDED + 1]), hash_pair(known, salt + 15))
+    work[h + 16] = hash_pair(hash_pair(blended, followed), hash_pair(np.int64(channel == 0) * n, salt + 16))
+    work[h + 17] = hash_pair(hash_pair(work[at.BLENDED + 1], known), salt + 17)
     activity = abs(w - nw) + abs(n - nw) + abs(n - ne) + abs(w - ww)
     return min(_size_class(activity >> max(depth - 8, np.int64(0))), np.int64(9))
 
@@ -134,7 +186,7 @@ def _prepare_bit(
     node = (np.int64(1) << in_group) | (partial & ((np.int64(1) << in_group) - 1))
     if in_group == 0:
         for i in range(at.SAMPLE_CONTEXTS):
-            hashed = hash_pair(work[at.PREFIXES + i], level << 16 | partial)
+            hashed = hash_pair(work[at.SAMPLE_HASHES + i], level << 16 | partial)
             work[at.PLACES + at.SAMPLE_CONTEXTS + i] = np.int64(find_slot(s.sample_slots, hashed))
     known = np.int64(0)
     for i in range(at.SAMPLE_CONTEXTS):
@@ -199,6 +251,9 @@ def code_samples(
     known = np.int64(0)
     previous = np.int64(0)
     rate = np.int64(60) + 500 * 20000 // (20000 + work[at.SAMPLES_SEEN])
+    west = work[at.NEAR_PIXELS]
+    work[at.BLENDED] = _other_colour(work, west)
+    work[at.BLENDED + 1] = _pattern(work, west, work[at.BLENDED])
     for channel in range(channels):
         wanted = _sample(target, channel, depth)
         activity = _open_sample(s, channel, known, previous)
@@ -221,4 +276,5 @@ def code_samples(
             value = value << 1 | bit
         known |= value << (channel * depth)
         previous = value
+    s.partners[np.uintp((hash_pair(west, np.int64(5)) >> 20) & 1023)] = known
     s.canvas[np.uintp(here)] = known

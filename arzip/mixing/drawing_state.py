@@ -46,11 +46,11 @@ COLOUR_BIAS = SHAPE_INPUTS + SHAPES
 COLOUR_INPUTS = 24
 
 # Decisions of samples: the bits of one sample from the top, when no candidate was right
-SAMPLE_CONTEXTS = 14
-GUESSES = 8  # predicted values whose distance is a context
+SAMPLE_CONTEXTS = 18
+GUESSES = 11  # predicted values whose distance is a context
 SAMPLE_GUESS_INPUTS = SAMPLE_CONTEXTS
 SAMPLE_BIAS = SAMPLE_GUESS_INPUTS + GUESSES
-SAMPLE_INPUTS = 24
+SAMPLE_INPUTS = 32
 
 # cells, uint32
 HISTORY_CELLS = 0
@@ -109,7 +109,9 @@ GUESSED = MATCH_MISSES + MATCHES
 PAIRS = GUESSED + GUESSES  # which neighbours equal each other
 MATCH_CLASS = PAIRS + 1
 SAMPLES_SEEN = MATCH_CLASS + 1
-WORK = PAIRS + 8
+SAMPLE_HASHES = SAMPLES_SEEN + 1
+BLENDED = SAMPLE_HASHES + SAMPLE_CONTEXTS  # two colours the pixel may lie between, twice
+WORK = BLENDED + 8
 
 
 class DrawingState(NamedTuple):
@@ -120,6 +122,7 @@ class DrawingState(NamedTuple):
     outcomes: np.ndarray  # uint8 [stride]: how each pixel of the last `width` was coded
     pointers: np.ndarray  # int64 [2, stride]: the last match in each column, and its length
     slots: np.ndarray  # int64 [n, 4]: three colours and a tag, by context
+    partners: np.ndarray  # int64 [1024]: the last new colour beside a colour, by its hash
     found: np.ndarray  # int32 [2^k]: where a hashed neighbourhood was seen last
     histories: np.ndarray  # uint16: check and bit history, by context and candidate
     sample_slots: np.ndarray  # uint8: `slots`, for samples
@@ -172,6 +175,7 @@ def new_drawing_state(height: int, width: int, channels: int, *, depth: int) -> 
         outcomes=np.zeros(stride, np.uint8),
         pointers=np.zeros((2, stride), np.int64),
         slots=np.zeros((1 << min(max(size_bits - 1, 10), 20), 4), np.int64),
+        partners=np.zeros(1024, np.int64),
         found=np.zeros(1 << min(size_bits, 22), np.int32),
         histories=np.zeros(1 << min(max(size_bits + 2, 14), 23), np.uint16),
         sample_slots=new_slots(min(max(size_bits - 3, 8), 18)),
