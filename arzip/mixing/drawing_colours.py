@@ -17,10 +17,11 @@ from arzip.mixing.nonlinear import stretch
 from arzip.mixing.prefetch import prefetch
 from arzip.mixing.slots import hash_pair
 
-__all__ = ["code_candidates", "find_history", "learn_colour", "look_around"]
+__all__ = ["code_candidates", "come_down", "follow_matches", "learn_colour", "look_around"]
 
 _PRIMES = np.array(
-    [(0x9E3779B97F4A7C15 * (2 * i + 1) ** 5 ^ 0xD6E8FEB86659FD93 * i**3 | 1) % (1 << 63) for i in range(at.NEAR)], np.int64
+    [(0x9E3779B97F4A7C15 * (2 * i + 1) ** 5 ^ 0xD6E8FEB86659FD93 * i**3 | 1) % (1 << 63) for i in range(at.NEAR)],
+    np.int64,
 )
 _SOURCES = 18
 HISTORY_LIMIT, SHAPE_LIMIT = 255, 1023
@@ -28,7 +29,7 @@ HIT, LATE, ESCAPED = 0, 1, 2
 
 
 @inlined
-def find_history(table: np.ndarray, hashed: Integer) -> Integer:
+def _find_history(table: np.ndarray, hashed: Integer) -> Integer:
     """Place of the history of a hash in a table of (check, history) pairs; the younger of two makes room."""
     place = np.uintp((hashed >> 12) & np.int64(table.shape[0] - 1))
     check = np.int64((hashed >> 48) & 255)
@@ -53,6 +54,14 @@ def _agreement(s: DrawingState, here: Integer, place: Integer) -> Integer:
 
 
 @inlined
+def come_down(s: DrawingState, column: Integer) -> None:
+    """Move the second match to the pixel below the one it last stood at in this column."""
+    above = s.pointers[0, np.uintp(column)]
+    s.work[at.MATCH_PLACE + 1] = above + s.work[at.STRIDE] if above > 0 else np.int64(0)
+    s.work[at.MATCH_LENGTH + 1] = s.pointers[1, np.uintp(column)]
+
+
+@inlined
 def _find_matches(s: DrawingState, here: Integer, x: Integer) -> None:
     """Move both matches to this pixel: one goes on to the right, one comes down from the row above."""
     work = s.work
@@ -73,9 +82,7 @@ def _find_matches(s: DrawingState, here: Integer, x: Integer) -> None:
             work[at.MATCH_MISSES] = 0
     s.found[bucket] = np.int32(here)
     work[at.MATCH_PLACE] = place
-    above = s.pointers[0, column]
-    work[at.MATCH_PLACE + 1] = above + work[at.STRIDE] if above > 0 else np.int64(0)
-    work[at.MATCH_LENGTH + 1] = s.pointers[1, column]
+    come_down(s, column)
 
 
 @compiled
@@ -226,7 +233,7 @@ def _prepare(s: DrawingState, colour: Integer, rank: Integer, source: Integer, a
         inputs[0, at.SHAPE_INPUTS + i] = stretch(probability >> 10)
     known, longest = np.int64(0), np.int64(0)
     for i in range(at.CONTEXTS):
-        place = find_history(s.histories, work[at.PLACES + i])
+        place = _find_history(s.histories, work[at.PLACES + i])
         work[at.PLACES + i] = place
         state = np.int64(s.histories[np.uintp(place)]) & 255
         cell = at.HISTORY_CELLS + (i << 8) + state
@@ -276,7 +283,6 @@ def code_candidates(
 ) -> Integer:
     """Code which candidate the pixel is; it then stands on the canvas. Returns the outcome."""
     work = s.work
-    work[at.TRIES] = 0
     source = np.int64(0)
     target = s.canvas[np.uintp(here)]
     rate = np.int64(60) + 500 * 3000 // (3000 + work[at.SEEN])
@@ -302,8 +308,8 @@ def code_candidates(
 
 
 @compiled
-def learn_colour(s: DrawingState, here: Integer, x: Integer) -> None:
-    """Tell slots and matches which colour came."""
+def learn_colour(s: DrawingState, here: Integer) -> None:
+    """Tell the slots which colour came."""
     work = s.work
     colour = s.canvas[np.uintp(here)]
     for k in range(at.COLOUR_SLOTS):
@@ -323,7 +329,14 @@ def learn_colour(s: DrawingState, here: Integer, x: Integer) -> None:
             s.slots[place, 0] = colour
             run = np.int64(0)
         s.slots[place, 3] = (control >> 16) << 16 | held << 8 | run
-    column = np.uintp(x + at.LEFT)
+
+
+@compiled
+def follow_matches(s: DrawingState, here: Integer, column: Integer) -> None:
+    """Tell the matches which colour came."""
+    work = s.work
+    colour = s.canvas[np.uintp(here)]
+    column = np.uintp(column)
     s.pointers[0, column] = work[at.MATCH_PLACE + 1]
     s.pointers[1, column] = 0
     for m in range(at.MATCHES):

@@ -26,7 +26,13 @@ MAP_LIMIT = 400
 
 @inlined
 def code_bit(
-    known: Integer, p: Integer, out: np.ndarray, taken: np.ndarray, coder: np.ndarray, words: np.ndarray, work: np.ndarray
+    known: Integer,
+    p: Integer,
+    out: np.ndarray,
+    taken: np.ndarray,
+    coder: np.ndarray,
+    words: np.ndarray,
+    work: np.ndarray,
 ) -> Integer:
     """Note a known bit beside its probability for the coder, or read it from the words."""
     bit = known

@@ -15,84 +15,15 @@ from numpy.typing import NDArray
 from arzip.coding.coder import Encoder
 from arzip.coding.compiled_coder import FIELDS, closed, start, words_of
 from arzip.coding.length import ideal_bits
-from arzip.compiled import Integer, compiled
 from arzip.errors import CorruptArchive, UnsupportedInput
 from arzip.mixing import drawing_state as at
-from arzip.mixing.drawing_colours import code_candidates, learn_colour, look_around
-from arzip.mixing.drawing_samples import code_samples
-from arzip.mixing.drawing_state import DrawingState, new_drawing_state, packed
+from arzip.mixing.drawing_state import new_drawing_state, packed
+from arzip.mixing.drawing_walk import walk
 
 __all__ = ["decode_drawing", "encode_drawing"]
 
 _PIECE = 1 << 19  # decisions held at once
 _NARROW = 32
-
-
-@compiled
-def _open_row(s: DrawingState, row: Integer) -> None:
-    """Fill the margins that the row is going to look at with the nearest pixels."""
-    width, stride = s.work[at.WIDTH], s.work[at.STRIDE]
-    first = (at.TOP + row) * stride + at.LEFT
-    if row == 0:
-        return
-    last = s.canvas[np.uintp(first - stride + width - 1)]
-    for k in range(at.RIGHT):
-        s.canvas[np.uintp(first - stride + width + k)] = last
-    for k in range(at.LEFT):
-        s.canvas[np.uintp(first - 1 - k)] = s.canvas[np.uintp(first - stride)]
-
-
-@compiled
-def _walk(
-    until: Integer,
-    out: np.ndarray,
-    taken: np.ndarray,
-    coder: np.ndarray,
-    words: np.ndarray,
-    canvas: np.ndarray,
-    offsets: np.ndarray,
-    outcomes: np.ndarray,
-    pointers: np.ndarray,
-    slots: np.ndarray,
-    partners: np.ndarray,
-    found: np.ndarray,
-    histories: np.ndarray,
-    sample_slots: np.ndarray,
-    cells: np.ndarray,
-    knots: np.ndarray,
-    colour_inputs: np.ndarray,
-    colour_weights: np.ndarray,
-    sample_inputs: np.ndarray,
-    sample_weights: np.ndarray,
-    work: np.ndarray,
-) -> None:
-    """Code pixels up to the one numbered `until`, in raster order."""
-    s = DrawingState(
-        canvas, offsets, outcomes, pointers, slots, partners, found, histories, sample_slots, cells, knots, colour_inputs,
-        colour_weights, sample_inputs, sample_weights, work,
-    )  # fmt: skip
-    work[at.DECISIONS] = 0
-    width = work[at.WIDTH]
-    colours = np.int64(at.CANDIDATES)
-    if work[at.CHANNELS] * work[at.DEPTH] < 3:
-        colours = (np.int64(1) << (work[at.CHANNELS] * work[at.DEPTH])) - 1
-    for place in range(work[at.PLACE], until):
-        x = place % width
-        if x == 0:
-            _open_row(s, place // width)
-        here = (at.TOP + place // width) * work[at.STRIDE] + at.LEFT + x
-        column = x + at.LEFT
-        around = np.int64(0)
-        west, north, east = outcomes[column - 1], outcomes[column], outcomes[column + 1]
-        around = ((np.int64(west) * 3 + north) * 3 + east) * 3 + outcomes[column - 2]
-        look_around(s, here, x)
-        most = min(np.int64(2), colours) if around == 80 else colours
-        outcome = code_candidates(s, here, around, most, out, taken, coder, words)
-        if outcome == 2:
-            code_samples(s, here, out, taken, coder, words)
-        outcomes[column] = np.uint8(outcome)
-        learn_colour(s, here, x)
-    work[at.PLACE] = until
 
 
 def encode_drawing(block: NDArray[np.uint8 | np.uint16], depth: int) -> tuple[bytes, float]:
@@ -113,7 +44,7 @@ def encode_drawing(block: NDArray[np.uint8 | np.uint16], depth: int) -> tuple[by
     no_coder, no_words = np.zeros(FIELDS, np.uint64), np.zeros(0, np.uint32)
     for first in range(0, size, _PIECE // most):
         until = min(first + _PIECE // most, size)
-        _walk(until, out, taken, no_coder, no_words, *state)
+        walk(until, out, taken, no_coder, no_words, *state)
         made = int(state.work[at.DECISIONS])
         encoder.write(out[:made], taken[:made])
         total += float(ideal_bits(out[:made], taken[:made]).sum())
@@ -132,7 +63,7 @@ def decode_drawing(payload: bytes, shape: tuple[int, int, int], depth: int) -> N
     words = words_of(payload)
     coder = start(words)
     nothing = np.zeros(0, np.int32)
-    _walk(height * width, nothing, nothing, coder, words, *state)
+    walk(height * width, nothing, nothing, coder, words, *state)
     if not closed(coder, words):
         raise CorruptArchive("a coded stream contradicts its model: the archive is damaged")
     stride = width + at.LEFT + at.RIGHT

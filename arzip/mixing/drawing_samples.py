@@ -174,7 +174,13 @@ def _excluded(s: DrawingState, known: Integer, channel: Integer, partial: Intege
 
 @compiled
 def _prepare_bit(
-    s: DrawingState, channel: Integer, partial: Integer, level: Integer, activity: Integer, zeros: Integer, ones: Integer
+    s: DrawingState,
+    channel: Integer,
+    partial: Integer,
+    level: Integer,
+    activity: Integer,
+    zeros: Integer,
+    ones: Integer,
 ) -> None:
     """Fill inputs and choose rows and maps for the bit after `partial`, with `level` bits below it."""
     work, inputs = s.work, s.sample_inputs

@@ -59,7 +59,8 @@ MATCH_CELLS = SLOT_CELLS + COLOUR_SLOTS * 256
 SHAPE_CELLS = MATCH_CELLS + MATCHES * 1024
 SAMPLE_CELLS = SHAPE_CELLS + SHAPES * 65536
 GUESS_CELLS = SAMPLE_CELLS + SAMPLE_CONTEXTS * 256
-CELLS = GUESS_CELLS + GUESSES * 65536
+FLAT_CELLS = GUESS_CELLS + GUESSES * 65536
+CELLS = FLAT_CELLS + 64
 
 # weights of colours, int32 [rows, COLOUR_INPUTS]
 BY_RANK = 0  # candidate's rank, match class, outcomes around
@@ -156,7 +157,7 @@ def _first_knots() -> np.ndarray:
 def _first_weights(rows: int, final: int, inputs: int, used: int) -> np.ndarray:
     """Every input speaks a little; the final mixer takes the mean."""
     weights = np.zeros((rows, inputs), np.int32)
-    weights[:final, :used] = 65536 // 4
+    weights[:final, :used] = 65536 // 9
     weights[final:, :SETS] = 65536 // SETS
     return weights
 
