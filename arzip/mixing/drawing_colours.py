@@ -24,7 +24,8 @@ _PRIMES = np.array(
     np.int64,
 )
 _SOURCES = 18
-HISTORY_LIMIT, SHAPE_LIMIT = 255, 1023
+HISTORY_LIMIT, SHAPE_LIMIT = 127, 1023
+LAST_RATE, FIRST_RATE, RATE_DECISIONS = 200, 500, 3000  # the mixers' rate falls with the decisions made
 HIT, LATE, ESCAPED = 0, 1, 2
 
 
@@ -45,8 +46,8 @@ def _find_history(table: np.ndarray, hashed: Integer) -> Integer:
 
 
 @inlined
-def _agreement(s: DrawingState, here: Integer, place: Integer) -> Integer:
-    """Whether all of the nearest 12 neighbours of two pixels are the same."""
+def _agreement(s: DrawingState, place: Integer) -> Integer:
+    """Whether the nearest 12 neighbours of a place are those of the pixel."""
     for i in range(12):
         if s.canvas[np.uintp(place + s.offsets[i])] != s.work[at.NEAR_PIXELS + i]:
             return np.int64(0)
@@ -76,7 +77,7 @@ def _find_matches(s: DrawingState, here: Integer, x: Integer) -> None:
         place += 1
     if work[at.MATCH_LENGTH] == 0:
         candidate = np.int64(s.found[bucket])
-        if candidate > 0 and _agreement(s, here, candidate):
+        if candidate > 0 and _agreement(s, candidate):
             place = candidate
             work[at.MATCH_LENGTH] = 1
             work[at.MATCH_MISSES] = 0
@@ -193,10 +194,7 @@ def _match_inputs(s: DrawingState, colour: Integer) -> Integer:
         cell = at.MATCH_CELLS + m * 1024 + (heard << 8 | step << 4 | (work[at.MATCH_MISSES + m] & 15))
         work[at.SPOKEN + at.MATCH_INPUTS + m] = cell
         s.colour_inputs[0, at.MATCH_INPUTS + m] = stretch(cell_probability(s.cells, cell) >> 10)
-        if m == 0:
-            both = heard * 4 + min(step >> 1, np.int64(3))
-        else:
-            both = both * 3 + heard
+        both = both * 3 + heard if m else heard * 4 + min(step >> 1, np.int64(3))
     return both
 
 
@@ -231,7 +229,7 @@ def _prepare(s: DrawingState, colour: Integer, rank: Integer, source: Integer, a
     for i in range(at.SHAPES):
         probability = cell_probability(s.cells, work[at.SPOKEN + at.SHAPE_INPUTS + i])
         inputs[0, at.SHAPE_INPUTS + i] = stretch(probability >> 10)
-    known, longest = np.int64(0), np.int64(0)
+    known = np.int64(0)
     for i in range(at.CONTEXTS):
         place = _find_history(s.histories, work[at.PLACES + i])
         work[at.PLACES + i] = place
@@ -285,7 +283,7 @@ def code_candidates(
     work = s.work
     source = np.int64(0)
     target = s.canvas[np.uintp(here)]
-    rate = np.int64(60) + 500 * 3000 // (3000 + work[at.SEEN])
+    rate = np.int64(LAST_RATE) + FIRST_RATE * RATE_DECISIONS // (RATE_DECISIONS + work[at.SEEN])
     while source < _SOURCES and work[at.TRIES] < most:
         there, colour = _source(s, source)
         for i in range(work[at.TRIES]):

@@ -19,7 +19,7 @@ __all__ = ["code_bit", "decide", "learn_decision"]
 
 LAST_BLEND = 2815
 SETTLED = 200
-FINAL_SHIFT = 17
+FINAL_SHIFT = 16
 LEAST = 8  # probability in 2^-24
 MAP_LIMIT = 400
 

@@ -9,11 +9,13 @@ bits where the encoder notes them.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from arzip.coding.coder import Encoder
-from arzip.coding.compiled_coder import FIELDS, closed, start, words_of
+from arzip.coding.compiled_coder import BROKEN, FIELDS, closed, start, words_of
 from arzip.coding.length import ideal_bits
 from arzip.errors import CorruptArchive, UnsupportedInput
 from arzip.mixing import drawing_state as at
@@ -22,12 +24,20 @@ from arzip.mixing.drawing_walk import walk
 
 __all__ = ["decode_drawing", "encode_drawing"]
 
-_PIECE = 1 << 19  # decisions held at once
+_PIECE = 1 << 19  # decisions held at once, or pixels read between two looks at the coder
 _NARROW = 32
+_MOST_PIXELS = 1 << 28
 
 
-def encode_drawing(block: NDArray[np.uint8 | np.uint16], depth: int) -> tuple[bytes, float]:
-    """The payload of a picture [H, W, C] of 1 to 4 samples a pixel below 2^depth, and its ideal length in bits."""
+def encode_drawing(block: NDArray[Any], depth: int) -> tuple[bytes, float]:
+    """The payload of a picture and its ideal length in bits.
+
+    Args:
+        block: uint8 or uint16 [H, W, C] with C from 1 to 4, all samples below 2^depth.
+        depth: bits of a sample, 1 to 16.
+
+    Raises UnsupportedInput when that is not so.
+    """
     _check(block.shape, depth)
     if block.dtype not in (np.uint8, np.uint16) or (block.size and int(block.max()) >> depth):
         raise UnsupportedInput(f"samples of {block.dtype} do not fit {depth} bits")
@@ -51,8 +61,8 @@ def encode_drawing(block: NDArray[np.uint8 | np.uint16], depth: int) -> tuple[by
     return encoder.finish(), total
 
 
-def decode_drawing(payload: bytes, shape: tuple[int, int, int], depth: int) -> NDArray[np.uint8 | np.uint16]:
-    """The picture of a shape [H, W, C], uint8 or, above 8 bits, uint16; raises CorruptArchive."""
+def decode_drawing(payload: bytes, shape: tuple[int, int, int], depth: int) -> NDArray[Any]:
+    """The picture of a shape [H, W, C], uint8, or uint16 where depth is above 8; raises CorruptArchive."""
     _check(shape, depth)
     if len(payload) % 4:
         raise CorruptArchive("a coded stream is not a whole number of words: the archive is damaged")
@@ -63,7 +73,10 @@ def decode_drawing(payload: bytes, shape: tuple[int, int, int], depth: int) -> N
     words = words_of(payload)
     coder = start(words)
     nothing = np.zeros(0, np.int32)
-    walk(height * width, nothing, nothing, coder, words, *state)
+    for until in range(_PIECE, height * width + _PIECE, _PIECE):
+        walk(min(until, height * width), nothing, nothing, coder, words, *state)
+        if coder[BROKEN]:
+            break
     if not closed(coder, words):
         raise CorruptArchive("a coded stream contradicts its model: the archive is damaged")
     stride = width + at.LEFT + at.RIGHT
@@ -83,3 +96,5 @@ def _turned(shape: tuple[int, ...]) -> bool:
 def _check(shape: tuple[int, ...], depth: int) -> None:
     if len(shape) != 3 or not 1 <= shape[2] <= 4 or not 1 <= depth <= 16:
         raise UnsupportedInput(f"expected a picture [H, W, 1 to 4] of 1 to 16 bits, got {list(shape)} of {depth}")
+    if shape[0] * shape[1] > _MOST_PIXELS:
+        raise UnsupportedInput(f"a picture of {shape[1]} x {shape[0]} pixels is beyond the limit of {_MOST_PIXELS}")

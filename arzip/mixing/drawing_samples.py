@@ -18,7 +18,8 @@ from arzip.mixing.slots import NODES, find_slot, hash_pair
 
 __all__ = ["code_samples"]
 
-HISTORY_LIMIT, GUESS_LIMIT = 255, 500
+HISTORY_LIMIT, GUESS_LIMIT = 127, 500
+LAST_RATE, FIRST_RATE, RATE_DECISIONS = 200, 500, 20000  # the mixers' rate falls with the decisions made
 
 
 @inlined
@@ -184,7 +185,6 @@ def _prepare_bit(
 ) -> None:
     """Fill inputs and choose rows and maps for the bit after `partial`, with `level` bits below it."""
     work, inputs = s.work, s.sample_inputs
-    in_group = np.int64(0)
     depth = work[at.DEPTH]
     done = depth - 1 - level
     first = ((depth - 1) & 3) + 1
@@ -256,7 +256,7 @@ def code_samples(
     target = s.canvas[np.uintp(here)]
     known = np.int64(0)
     previous = np.int64(0)
-    rate = np.int64(60) + 500 * 20000 // (20000 + work[at.SAMPLES_SEEN])
+    rate = np.int64(LAST_RATE) + FIRST_RATE * RATE_DECISIONS // (RATE_DECISIONS + work[at.SAMPLES_SEEN])
     west = work[at.NEAR_PIXELS]
     work[at.BLENDED] = _other_colour(work, west)
     work[at.BLENDED + 1] = _pattern(work, west, work[at.BLENDED])

@@ -1,4 +1,4 @@
-"""The walk over a picture that encoder and decoder share: pixel after pixel, the bits noted by one and read by the other.
+"""The walk over a picture that encoder and decoder share: what one notes, the other reads.
 
 Most of a drawing is ground of one colour. Where all neighbours are the same and experience says that nothing happens
 there, a pixel is one decision from one cell (the fast way); everywhere else all models speak.
@@ -82,8 +82,8 @@ def walk(
 ) -> None:
     """Code pixels up to the one numbered `until`, in raster order."""
     s = DrawingState(
-        canvas, offsets, outcomes, pointers, slots, partners, found, histories, sample_slots, cells, knots, colour_inputs,
-        colour_weights, sample_inputs, sample_weights, work,
+        canvas, offsets, outcomes, pointers, slots, partners, found, histories, sample_slots, cells, knots,
+        colour_inputs, colour_weights, sample_inputs, sample_weights, work,
     )  # fmt: skip
     work[at.DECISIONS] = 0
     width = work[at.WIDTH]
