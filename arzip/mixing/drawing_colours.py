@@ -11,7 +11,7 @@ from arzip.compiled import Integer, compiled, inlined
 from arzip.mixing import drawing_state as at
 from arzip.mixing.adaptive_maps import cell_learn, cell_probability
 from arzip.mixing.bit_histories import HISTORY_NEXT
-from arzip.mixing.drawing_mixing import code_bit, decide, learn_decision
+from arzip.mixing.drawing_mixing import certainty, code_bit, decide, learn_decision
 from arzip.mixing.drawing_state import DrawingState
 from arzip.mixing.nonlinear import stretch
 from arzip.mixing.prefetch import prefetch
@@ -25,7 +25,6 @@ _PRIMES = np.array(
 )
 _SOURCES = 18
 HISTORY_LIMIT, SHAPE_LIMIT = 127, 1023
-LAST_RATE, FIRST_RATE, RATE_DECISIONS = 200, 500, 3000  # the mixers' rate falls with the decisions made
 HIT, LATE, ESCAPED = 0, 1, 2
 
 
@@ -180,7 +179,7 @@ def _slot_inputs(s: DrawingState, colour: Integer) -> Integer:
 
 @inlined
 def _match_inputs(s: DrawingState, colour: Integer) -> Integer:
-    """Let the matches speak; returns a class of both below 24."""
+    """Let the matches speak; returns a class of both below 36."""
     work = s.work
     both = np.int64(0)
     for m in range(at.MATCHES):
@@ -236,7 +235,9 @@ def _prepare(s: DrawingState, colour: Integer, rank: Integer, source: Integer, a
         state = np.int64(s.histories[np.uintp(place)]) & 255
         cell = at.HISTORY_CELLS + (i << 8) + state
         work[at.SPOKEN + i] = cell
-        inputs[0, i] = stretch(cell_probability(s.cells, cell) >> 10)
+        probability = cell_probability(s.cells, cell)
+        inputs[0, i] = stretch(probability >> 10)
+        inputs[0, at.COLOUR_CERTAINTIES + i] = certainty(probability)
         known += np.int64(state != 0)
     inputs[0, at.COLOUR_BIAS] = 256
     work[at.CHOSEN] = at.BY_RANK + matched * 8 + min(rank, np.int64(7))
@@ -253,10 +254,10 @@ def _prepare(s: DrawingState, colour: Integer, rank: Integer, source: Integer, a
 
 
 @compiled
-def _learn_candidate(s: DrawingState, missed: Integer, rate: Integer) -> None:
+def _learn_candidate(s: DrawingState, missed: Integer) -> None:
     """Move everything that spoke about a candidate towards what came."""
     work = s.work
-    learn_decision(s.colour_weights, s.colour_inputs, s.knots, work, np.int64(at.COLOUR_MAPS), missed, rate)
+    learn_decision(s.colour_weights, s.colour_inputs, s.knots, work, np.int64(at.COLOUR_MAPS), missed)
     for i in range(at.CONTEXTS):
         cell = work[at.SPOKEN + i]
         cell_learn(s.cells, cell, missed, HISTORY_LIMIT)
@@ -283,7 +284,6 @@ def code_candidates(
     work = s.work
     source = np.int64(0)
     target = s.canvas[np.uintp(here)]
-    rate = np.int64(LAST_RATE) + FIRST_RATE * RATE_DECISIONS // (RATE_DECISIONS + work[at.SEEN])
     while source < _SOURCES and work[at.TRIES] < most:
         there, colour = _source(s, source)
         for i in range(work[at.TRIES]):
@@ -294,8 +294,7 @@ def code_candidates(
             _prepare(s, colour, rank, source, around)
             p = decide(s.colour_weights, s.colour_inputs, s.knots, work, np.int64(at.COLOUR_MAPS))
             missed = code_bit(np.int64(target != colour), p, out, taken, coder, words, work)
-            _learn_candidate(s, missed, rate)
-            work[at.SEEN] += 1
+            _learn_candidate(s, missed)
             if not missed:
                 s.canvas[np.uintp(here)] = colour
                 return np.int64(HIT) if rank == 0 else np.int64(LATE)

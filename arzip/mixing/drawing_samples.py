@@ -11,7 +11,7 @@ from arzip.compiled import Integer, compiled, inlined
 from arzip.mixing import drawing_state as at
 from arzip.mixing.adaptive_maps import cell_learn, cell_probability
 from arzip.mixing.bit_histories import HISTORY_NEXT
-from arzip.mixing.drawing_mixing import code_bit, decide, learn_decision
+from arzip.mixing.drawing_mixing import certainty, code_bit, decide, learn_decision
 from arzip.mixing.drawing_state import DrawingState
 from arzip.mixing.nonlinear import stretch
 from arzip.mixing.slots import NODES, find_slot, hash_pair
@@ -19,7 +19,6 @@ from arzip.mixing.slots import NODES, find_slot, hash_pair
 __all__ = ["code_samples"]
 
 HISTORY_LIMIT, GUESS_LIMIT = 127, 500
-LAST_RATE, FIRST_RATE, RATE_DECISIONS = 200, 500, 20000  # the mixers' rate falls with the decisions made
 
 
 @inlined
@@ -201,7 +200,9 @@ def _prepare_bit(
         state = np.int64(s.sample_slots[np.uintp(place)])
         cell = at.SAMPLE_CELLS + (i << 8) + state
         work[at.SPOKEN + i] = cell
-        inputs[0, i] = stretch(cell_probability(s.cells, cell) >> 10)
+        probability = cell_probability(s.cells, cell)
+        inputs[0, i] = stretch(probability >> 10)
+        inputs[0, at.SAMPLE_CERTAINTIES + i] = certainty(probability)
         known += np.int64(state != 0)
     middle = (partial << 1 | 1) << level
     grade = min(activity >> 1, np.int64(3))
@@ -232,10 +233,10 @@ def _prepare_bit(
 
 
 @compiled
-def _learn_bit(s: DrawingState, bit: Integer, rate: Integer) -> None:
+def _learn_bit(s: DrawingState, bit: Integer) -> None:
     """Move everything that spoke about a bit towards what came."""
     work = s.work
-    learn_decision(s.sample_weights, s.sample_inputs, s.knots, work, np.int64(at.SAMPLE_MAPS), bit, rate)
+    learn_decision(s.sample_weights, s.sample_inputs, s.knots, work, np.int64(at.SAMPLE_MAPS), bit)
     for i in range(at.SAMPLE_CONTEXTS):
         cell = work[at.SPOKEN + i]
         cell_learn(s.cells, cell, bit, HISTORY_LIMIT)
@@ -256,7 +257,6 @@ def code_samples(
     target = s.canvas[np.uintp(here)]
     known = np.int64(0)
     previous = np.int64(0)
-    rate = np.int64(LAST_RATE) + FIRST_RATE * RATE_DECISIONS // (RATE_DECISIONS + work[at.SAMPLES_SEEN])
     west = work[at.NEAR_PIXELS]
     work[at.BLENDED] = _other_colour(work, west)
     work[at.BLENDED + 1] = _pattern(work, west, work[at.BLENDED])
@@ -277,8 +277,7 @@ def code_samples(
                 _prepare_bit(s, channel, value, level, activity, zeros, ones)
                 p = decide(s.sample_weights, s.sample_inputs, s.knots, work, np.int64(at.SAMPLE_MAPS))
                 bit = code_bit((wanted >> level) & 1, p, out, taken, coder, words, work)
-                _learn_bit(s, bit, rate)
-                work[at.SAMPLES_SEEN] += 1
+                _learn_bit(s, bit)
             value = value << 1 | bit
         known |= value << (channel * depth)
         previous = value

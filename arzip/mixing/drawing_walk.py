@@ -17,7 +17,7 @@ from arzip.mixing.drawing_state import DrawingState
 __all__ = ["walk"]
 
 FLAT_LIMIT = 1023
-CERTAIN = (1 << 22) // 4096  # ground changes more rarely than this on the fast way
+CERTAIN = (1 << 22) // 1024  # ground changes more rarely than this on the fast way
 FLAT_NEIGHBOURS = 20
 
 
