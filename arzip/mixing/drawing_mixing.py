@@ -19,7 +19,6 @@ __all__ = ["certainty", "code_bit", "decide", "learn_decision"]
 
 LAST_BLEND = 2815
 SETTLED = 200  # a blend this near to the bit, in 2^-16, is left alone
-RATE = 870  # pictures are short: as fast as the mixer's bound on errors allows, 65536 * RATE / 64 < 900,000
 FINAL_SHIFT = 16
 LEAST = 8  # probability in 2^-24
 MAP_LIMIT = 400
@@ -88,6 +87,10 @@ def learn_decision(
     bit: Integer,
 ) -> None:
     """Move weights and maps towards the bit that came."""
+    rate = at.LAST_RATE + (work[at.FIRST_RATE] - at.LAST_RATE) * at.RATE_DECISIONS // (
+        at.RATE_DECISIONS + work[at.SEEN]
+    )
+    work[at.SEEN] += 1
     final = np.uintp(work[at.FINAL_ROW])
     error = ((bit << 24) - work[at.MIXED]) >> 8
     target = bit << 16
@@ -98,6 +101,6 @@ def learn_decision(
     for i in range(np.uintp(at.SETS)):
         error = target - work[np.uintp(at.OPINIONS) + i]
         if abs(error) > SETTLED:
-            mix_learn(weights, work[np.uintp(at.CHOSEN) + i], inputs, np.int64(0), inputs.shape[1], (error * RATE) >> 6)
+            mix_learn(weights, work[np.uintp(at.CHOSEN) + i], inputs, np.int64(0), inputs.shape[1], (error * rate) >> 6)
     for i in range(np.uintp(maps)):
         cell_learn(knots, work[np.uintp(at.MAP_PLACE) + i], bit, MAP_LIMIT)

@@ -84,6 +84,10 @@ BY_AROUND = BY_AGREEMENT + 512
 SAMPLE_FINAL = BY_AROUND + 512
 SAMPLE_ROWS = SAMPLE_FINAL + 128
 
+# The mixers' rate falls from its first to its last value with the decisions made. Most pictures are short: it begins as
+# fast as the mixer's bound on errors allows, 65536 * rate / 64 < 900,000.
+MOST_RATE, BITMAP_RATE, LAST_RATE, RATE_DECISIONS = 870, 200, 100, 1 << 20
+
 KNOTS = 49  # of a final map, each 128 / 256 of a stretched value, over -12 .. 12
 COLOUR_MAPS, SAMPLE_MAPS = 3, 2
 MAP_CONTEXTS = 4096
@@ -95,8 +99,8 @@ FINAL_ROW = MIXED + 1
 MAP_CONTEXT = FINAL_ROW + 1
 MAP_PLACE = MAP_CONTEXT + 4
 PROBABILITY = MAP_PLACE + 4
-PLACE, DECISIONS = PROBABILITY + 1, PROBABILITY + 2  # progress
-WIDTH, HEIGHT, CHANNELS, DEPTH, STRIDE, READING, MATCH_CUT, CUTS = range(DECISIONS + 1, DECISIONS + 9)
+PLACE, DECISIONS, SEEN, FIRST_RATE = range(PROBABILITY + 1, PROBABILITY + 5)  # progress
+WIDTH, HEIGHT, CHANNELS, DEPTH, STRIDE, READING, MATCH_CUT, CUTS = range(FIRST_RATE + 1, FIRST_RATE + 9)
 PREFIXES = CUTS + 1 + NESTED  # sums over the first n neighbours
 HASHES = PREFIXES + NEAR + 1
 SPOKEN = HASHES + CONTEXTS  # cells that spoke
@@ -170,6 +174,7 @@ def new_drawing_state(height: int, width: int, channels: int, *, depth: int) -> 
     work = np.zeros(WORK, np.int64)
     work[WIDTH : READING + 1] = width, height, channels, depth, stride, 0
     work[CUTS : CUTS + NESTED] = CUTS_BITMAP if channels * depth <= 2 else CUTS_COLOUR
+    work[FIRST_RATE] = BITMAP_RATE if channels * depth <= 2 else MOST_RATE
     work[MATCH_CUT] = 30 if channels * depth <= 2 else 20
     return DrawingState(
         canvas=np.zeros((TOP + height) * stride + RIGHT, np.int64),
