@@ -61,7 +61,7 @@ def encode_drawing(block: NDArray[Any], depth: int) -> tuple[bytes, float]:
     return encoder.finish(), total
 
 
-def decode_drawing(payload: bytes, shape: tuple[int, int, int], depth: int) -> NDArray[Any]:
+def decode_drawing(payload: bytes, shape: tuple[int, ...], depth: int) -> NDArray[Any]:
     """The picture of a shape [H, W, C], uint8, or uint16 where depth is above 8; raises CorruptArchive."""
     _check(shape, depth)
     if len(payload) % 4:

@@ -225,7 +225,7 @@ def _prepare_bit(
     work[at.CHOSEN + 2] = at.BY_FAILED + (level << 4 | zeros << 2 | ones)
     work[at.CHOSEN + 3] = at.BY_PARTIAL + (channel << 8 | shown)
     work[at.CHOSEN + 4] = at.BY_AGREEMENT + (level << 4 | agreement)
-    work[at.CHOSEN + 5] = at.BY_AROUND + (np.int64(channel > 0) << 4 | known) * 4 + grade
+    work[at.CHOSEN + 5] = at.BY_AROUND + (np.int64(channel > 0) << 5 | known) * 4 + grade
     work[at.FINAL_ROW] = at.SAMPLE_FINAL + (channel << 4 | level)
     work[at.MAP_CONTEXT] = at.COLOUR_MAPS * at.MAP_CONTEXTS + (channel << 8 | shown)
     place = (at.COLOUR_MAPS + 1) * at.MAP_CONTEXTS
