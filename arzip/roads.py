@@ -116,9 +116,12 @@ class Road:
 
     def _picture(self, block: NDArray[Any]) -> Coded:
         """The best of the roads for pictures, by what they make of the middle of the block."""
-        roads = (self._photograph, self._drawing, lambda b: self._adaptive(b.reshape(-1).view(np.uint8)))
+        roads = (self._photograph, self._drawing, self._bytes)
         sample = _middle(block)
         return min(roads, key=lambda road: len(road(sample).payload))(block)
+
+    def _bytes(self, block: NDArray[Any]) -> Coded:
+        return self._adaptive(np.ascontiguousarray(block).reshape(-1).view(np.uint8))
 
     def _photograph(self, block: NDArray[Any]) -> Coded:
         from arzip.pictures import encode_picture

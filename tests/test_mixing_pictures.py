@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from arzip.errors import CorruptArchive
 from arzip.exact.engine import Engine
+from arzip.fronts import front_starts, wavefront
 from arzip.mixing.guide import PROFILES, learn_plane, new_guide, predict_plane
 from arzip.mixing.least_squares import Neighbours, learn_front, new_least_squares, predict_front
 from arzip.mixing.picture_plane import LEFT, RIGHT, TOP, new_plane, set_sample
@@ -110,6 +111,11 @@ def test_no_cell_of_the_margin_changes_once_it_may_be_read() -> None:
         predict_plane(guide, 0, front, means)
         learn_plane(guide, 0, front, means, symbols)
     np.testing.assert_array_equal(guide.plane[TOP:, LEFT:-RIGHT], symbols)
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (5, 3), (3, 20), (40, 7), (1, 9), (9, 1)])
+def test_where_fronts_begin(height: int, width: int) -> None:
+    np.testing.assert_array_equal(front_starts(height, width, 4), wavefront((1, height, width), 4)[1])
 
 
 def reference_weights(u: np.ndarray, t: np.ndarray, g: np.ndarray, ridge: float) -> np.ndarray:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arzip.coding.compiled_coder import closed, start, words_of
-from arzip.fronts import wavefront
+from arzip.fronts import front_starts
 from arzip.mixing.guide import SLOPE, Profile, learn_plane, new_guide, predict_plane
 from arzip.mixing.guided_features import FEATURES, guide_fronts, look_at_plane
 from arzip.mixing.picture_kernel import code_fronts, code_plane
@@ -37,7 +37,7 @@ class PictureEngine:
         self._guide = new_guide(height, width, planes, depth=depth, profile=profile)
         self._state = new_picture_state(self._guide, depth=depth, components=components)
         self._guides, self._components = len(profile.first), components
-        self.starts = wavefront((1, height, width), SLOPE)[1]
+        self.starts = front_starts(height, width, SLOPE)
         self.symbols = np.zeros(shape, np.int32)
         self._words = words_of(words)
         self._coder = start(self._words)

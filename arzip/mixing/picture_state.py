@@ -76,7 +76,10 @@ def new_picture_state(guide: Guide, *, depth: int, components: int) -> PictureSt
     experts = guides + (components > 0)
     inputs = -(-(experts + 2 * CONTEXTS + 1) // 8) * 8
     weights = np.zeros((ROWS, inputs), np.int32)
-    weights[:, :experts] = _ONE * 7 // 10 // experts
+    weights[:, :experts] = _ONE * 4 // 10 // max(guides, 1)
+    if components:
+        weights[:, :guides] = _ONE // 10
+        weights[:, guides] = _ONE * 7 // 10
     scales = np.zeros((guides + 1, planes, ENERGIES, 2), np.int64)
     octaves = np.arange(ENERGIES) // 2
     scales[..., 0] = 8 * (np.int64(1) << octaves) * np.where(np.arange(ENERGIES) % 2, 3, 2) // 2
