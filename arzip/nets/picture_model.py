@@ -20,12 +20,12 @@ from arzip.nets.local_pixelcnn import LocalPixelCNN
 from arzip.nets.nibbles import HALVES, LEVELS, SYMBOLS, distribution, next_rows, open_samples, predict_all, take
 from arzip.nets.window import COLOURS, FEATURES, REACH, colour_features, window_features
 
-__all__ = ["PictureModel"]
+__all__ = ["PLANES", "PictureModel"]
 
 _CHUNK = 1 << 13  # pixels that encoding sends through the net at once: activations stay in the cache
 _SLOPE = REACH + 1
 # Samples in coding order, by number of channels: green, red, blue together; then gray or alpha.
-_PLANES = {1: [[0]], 2: [[0], [1]], 3: [[1, 0, 2]], 4: [[1, 0, 2], [3]]}
+PLANES = {1: [[0]], 2: [[0], [1]], 3: [[1, 0, 2]], 4: [[1, 0, 2], [3]]}
 
 
 class PictureModel:
@@ -39,14 +39,14 @@ class PictureModel:
 
     def predictions(self, symbols: NDArray[Any]) -> Iterator[tuple[Prediction, NDArray[np.int32]]]:
         """Every row in coding order, in pairs of about `_CHUNK` pixels."""
-        for planes in _PLANES[symbols.shape[-1]]:
+        for planes in PLANES[symbols.shape[-1]]:
             for _, rows, x in self._walk(_batched(symbols)[..., planes]):
                 yield rows, x
 
     def code_lengths(self, symbols: NDArray[Any]) -> NDArray[np.float64]:
         """What each sample costs in bits; same shape as the symbols."""
         lengths = np.zeros(_batched(symbols).shape)
-        for planes in _PLANES[symbols.shape[-1]]:
+        for planes in PLANES[symbols.shape[-1]]:
             for places, rows, x in self._walk(_batched(symbols)[..., planes]):
                 at = 0
                 for here in places:
@@ -63,7 +63,7 @@ class PictureModel:
         batch = _batched(symbols)
         rows = np.zeros((*batch.shape, LEVELS))
         nibbles = np.empty((2, SYMBOLS), dtype=np.int32)
-        for planes in _PLANES[symbols.shape[-1]]:
+        for planes in PLANES[symbols.shape[-1]]:
             pixels = np.ascontiguousarray(batch[..., planes])
             at, _ = wavefront(pixels.shape[:3], _SLOPE)
             for first in range(0, len(at), _CHUNK):
@@ -122,7 +122,7 @@ class _PictureStepper:
 
     def __init__(self, model: PictureModel, shape: tuple[int, ...]) -> None:
         self.model = model
-        self._planes = list(_PLANES[shape[-1]])
+        self._planes = list(PLANES[shape[-1]])
         self._whole = np.zeros(shape, dtype=np.uint8)
         self._front, self._colour, self._half = 0, 0, 0
         self._open_planes()

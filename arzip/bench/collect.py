@@ -1,0 +1,62 @@
+"""From places to results: every file measured, explained, and put into its group."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from arzip.bench.accounting import Explanation, explain
+from arzip.bench.machine import machine, versions
+from arzip.bench.measure import Bench, Variant
+from arzip.bench.results import FileResult, Group, explained
+from arzip.bench.subjects import Subject, subject_of
+from arzip.errors import ArzipError
+
+__all__ = ["TITLES", "by_kind", "measure_file", "new_group"]
+
+Told = Callable[[Subject, Explanation], None]
+TITLES = {
+    "bytes": "Text and other bytes",
+    "image": "Pictures",
+    "audio": "Recordings",
+    "table": "Tables",
+    "mixed": "Files of several parts",
+    "": "Not measured",
+}
+
+
+def measure_file(label: str, path: Path, bench: Bench, first: Variant, threads: int, told: Told) -> FileResult:
+    """All rows of one file, and the account of the first variant, of which `told` hears; a failure is a result too."""
+    try:
+        subject = subject_of(label, path)
+    except ArzipError as error:
+        return FileResult(label, failure=_line(error))
+    rows = bench.rows(subject)
+    result = FileResult(label, len(subject.data), subject.kind, subject.format, subject.dims, tuple(rows))
+    try:
+        explanation = explain(subject.data, first.settings(threads))
+    except ArzipError:  # its row says why
+        return result
+    told(subject, explanation)
+    return explained(result, explanation)
+
+
+def _line(error: ArzipError) -> str:
+    return str(error).splitlines()[0]
+
+
+def new_group(name: str, title: str, files: Iterable[FileResult], *, runs: int, threads: int) -> Group:
+    """Files measured just now, on this machine."""
+    made = datetime.date.today().isoformat()
+    return Group(name, title, made, machine(), versions(), runs, threads, tuple(files))
+
+
+def by_kind(files: Iterable[FileResult], *, runs: int, threads: int) -> list[Group]:
+    """Files grouped by what they hold, so that each group has the same peers."""
+    files = list(files)
+    return [
+        new_group(kind or "failed", title, [file for file in files if file.kind == kind], runs=runs, threads=threads)
+        for kind, title in TITLES.items()
+        if any(file.kind == kind for file in files)
+    ]
