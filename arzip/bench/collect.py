@@ -8,7 +8,7 @@ from pathlib import Path
 
 from arzip.bench.accounting import Explanation, explain
 from arzip.bench.machine import machine, versions
-from arzip.bench.measure import Bench, Variant
+from arzip.bench.measure import Bench, Plan
 from arzip.bench.results import FileResult, Group, explained
 from arzip.bench.subjects import Subject, subject_of
 from arzip.errors import ArzipError
@@ -26,7 +26,7 @@ TITLES = {
 }
 
 
-def measure_file(label: str, path: Path, bench: Bench, first: Variant, threads: int, told: Told) -> FileResult:
+def measure_file(label: str, path: Path, bench: Bench, told: Told) -> FileResult:
     """All rows of one file, and the account of the first variant, of which `told` hears; a failure is a result too."""
     try:
         subject = subject_of(label, path)
@@ -35,7 +35,7 @@ def measure_file(label: str, path: Path, bench: Bench, first: Variant, threads: 
     rows = bench.rows(subject)
     result = FileResult(label, len(subject.data), subject.kind, subject.format, subject.dims, tuple(rows))
     try:
-        explanation = explain(subject.data, first.settings(threads))
+        explanation = explain(subject.data, bench.plan.tools[0].settings(bench.plan.threads))
     except ArzipError:  # its row says why
         return result
     told(subject, explanation)
@@ -46,17 +46,14 @@ def _line(error: ArzipError) -> str:
     return str(error).splitlines()[0]
 
 
-def new_group(name: str, title: str, files: Iterable[FileResult], *, runs: int, threads: int) -> Group:
+def new_group(name: str, title: str, files: Iterable[FileResult], plan: Plan) -> Group:
     """Files measured just now, on this machine."""
     made = datetime.date.today().isoformat()
-    return Group(name, title, made, machine(), versions(), runs, threads, tuple(files))
+    return Group(name, title, made, machine(), versions(), plan.runs, plan.threads, tuple(files))
 
 
-def by_kind(files: Iterable[FileResult], *, runs: int, threads: int) -> list[Group]:
+def by_kind(files: Iterable[FileResult], plan: Plan) -> list[Group]:
     """Files grouped by what they hold, so that each group has the same peers."""
     files = list(files)
-    return [
-        new_group(kind or "failed", title, [file for file in files if file.kind == kind], runs=runs, threads=threads)
-        for kind, title in TITLES.items()
-        if any(file.kind == kind for file in files)
-    ]
+    chosen = {kind: [file for file in files if file.kind == kind] for kind in TITLES}
+    return [new_group(kind or "failed", TITLES[kind], chosen[kind], plan) for kind in TITLES if chosen[kind]]

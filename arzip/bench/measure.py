@@ -21,9 +21,10 @@ from arzip.bench.peers import BINDINGS, Peer
 from arzip.bench.programs import PROGRAMS
 from arzip.bench.subjects import Subject
 from arzip.bench.worker import ARZIP, write_medium
+from arzip.errors import UnsupportedInput
 from arzip.settings import Settings
 
-__all__ = ["Bench", "Row", "Variant", "variants"]
+__all__ = ["NET_ALONE", "Bench", "Plan", "Row", "Variant", "variants"]
 
 
 @dataclass(frozen=True)
@@ -40,13 +41,14 @@ class Variant:
         return Settings(level=self.level, model=self.model, adapt=self.adapt, threads=threads)
 
 
-def variants(levels: Iterable[int], models: Iterable[str], *, without_adaptation: bool = False) -> list[Variant]:
+NET_ALONE = Variant("arzip --no-adapt", adapt=False)
+
+
+def variants(levels: Iterable[int], models: Iterable[str], *, net_alone: bool) -> tuple[Variant, ...]:
     """arzip at each level, with each model, and with trained nets alone."""
     made = [Variant(f"arzip -{level}", level) for level in levels]
     made += [Variant(f"arzip --model {Path(model).name}", model=model) for model in models]
-    if without_adaptation:
-        made.append(Variant("arzip --no-adapt", adapt=False))
-    return made
+    return (*made, NET_ALONE) if net_alone else tuple(made)
 
 
 @dataclass(frozen=True)
@@ -72,12 +74,33 @@ class Row:
         return self.bytes is None
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What to measure on every file: variants of arzip, peers by name (None: all that there are), runs, threads."""
+
+    tools: tuple[Variant, ...]
+    peers: tuple[str, ...] | None = None
+    runs: int = 1
+    threads: int = 1
+
+
+def _chosen_peers(names: tuple[str, ...] | None) -> list[Peer]:
+    """Peers by name; all bindings and the programs on the PATH when none is named. Raises UnsupportedInput."""
+    if names is None:
+        return [*BINDINGS, *(peer for peer in PROGRAMS if peer.installed)]
+    known = {peer.name: peer for peer in (*BINDINGS, *PROGRAMS)}
+    for name in names:
+        if name not in known:
+            raise UnsupportedInput(f"there is no peer {name!r}; the peers are {', '.join(known)}")
+    return [known[name] for name in names]
+
+
 class Bench:
     """Workers, one per tool, alive as long as the block of a `with`."""
 
-    def __init__(self, tools: list[Variant], *, runs: int = 1, threads: int = 1) -> None:
-        self._variants, self._runs, self._threads = tools, runs, threads
-        self._peers: list[Peer] = [*BINDINGS, *(peer for peer in PROGRAMS if peer.installed)]
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self._peers = _chosen_peers(plan.peers)
         self._workers: dict[str, _Worker] = {}
 
     def __enter__(self) -> Bench:
@@ -95,15 +118,16 @@ class Bench:
             for takes, place in places.items():
                 write_medium(takes, media[takes], place)
             jobs: dict[str, tuple[bool, dict[str, Any]]] = {}
-            for variant in self._variants:
-                chosen = {**asdict(variant), "threads": self._threads}
+            for variant in self.plan.tools:
+                chosen = {**asdict(variant), "threads": self.plan.threads}
                 del chosen["name"]
-                jobs[variant.name] = True, {"tool": ARZIP, "settings": chosen, "medium": str(places["file"])}
+                job = {"tool": ARZIP, "kind": subject.kind, "settings": chosen, "medium": str(places["file"])}
+                jobs[variant.name] = True, job
             for peer in self._peers:
                 if peer.takes in media:
                     jobs[peer.name] = False, {"tool": peer.name, "medium": str(places[peer.takes])}
             results: dict[str, list[dict[str, Any]]] = {tool: [] for tool in jobs}
-            for _ in range(self._runs):
+            for _ in range(self.plan.runs):
                 for tool, (_, job) in jobs.items():
                     if not any(result["remark"] for result in results[tool]):
                         results[tool].append(self._run(tool, job))

@@ -59,7 +59,7 @@ class Group:
     @property
     def failures(self) -> list[str]:
         """Everything that did not go well, a line each."""
-        lines = [f"{file.label}: {file.failure}" for file in self.files if file.failure]
+        lines = [file.failure for file in self.files if file.failure]
         return lines + [
             f"{file.label}: {row.name}: {row.remark}" for file in self.files for row in file.rows if row.failed
         ]

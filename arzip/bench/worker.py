@@ -4,7 +4,7 @@ A process of its own keeps a tool's crash away from the others, and lets its pea
 those of coding and decoding alone: the interpreter, modules and compiled code are loaded before. A job names the tool,
 the settings of arzip, and the file that holds what the tool takes:
 
-    {"tool": "xz -9e", "medium": ".../file"}             {"tool": "arzip", "settings": {...}, "medium": ".../file"}
+    {"tool": "xz -9e", "medium": PATH}          {"tool": "arzip", "kind": "image", "settings": {...}, "medium": PATH}
 """
 
 from __future__ import annotations
@@ -40,17 +40,21 @@ def write_medium(takes: str, medium: Any, path: Path) -> None:
     if takes == "file":
         path.write_bytes(medium)
     elif takes == "image":
-        np.save(path.open("wb"), medium)
+        with path.open("wb") as file:
+            np.save(file, medium)
     else:
-        np.savez(path.open("wb"), samples=medium.samples, depth=medium.depth, rate=medium.rate)
+        with path.open("wb") as file:
+            np.savez(file, samples=medium.samples, depth=medium.depth, rate=medium.rate)
 
 
 def read_medium(takes: str, path: Path) -> Any:
     """The inverse of `write_medium`."""
     if takes == "file":
         return path.read_bytes()
-    held = np.load(path)
-    return held if takes == "image" else Sound(held["samples"], int(held["depth"]), int(held["rate"]))
+    if takes == "image":
+        return np.load(path)
+    with np.load(path) as held:
+        return Sound(held["samples"], int(held["depth"]), int(held["rate"]))
 
 
 def _same(back: Any, given: Any) -> bool:
@@ -124,7 +128,7 @@ def _warm(code: Callable[[Any], bytes], decode: Callable[[bytes], Any], takes: s
 
 
 class _Arzip:
-    """arzip as a tool, its kernels loaded by one small file of each kind."""
+    """arzip as a tool, its kernels loaded by a small file of a kind before the first large one."""
 
     def __init__(self) -> None:
         self._warmed: set[str] = set()
@@ -133,15 +137,20 @@ class _Arzip:
         from arzip.settings import Settings
 
         settings = Settings(**job["settings"])
-        key = json.dumps(job["settings"])
+        key = json.dumps([job["kind"], job["settings"]])
         if key not in self._warmed:
             self._warmed.add(key)
-            ramp = np.arange(3072, dtype=np.int16)
-            picture = b"P6\n32 32\n255\n" + bytes(ramp.astype(np.uint8))
-            for small in (b"warm " * 200, picture, wav_of_sound(Sound(ramp.reshape(-1, 2), 16))):
-                for each in (settings, replace(settings, adapt=False)):
-                    _arzip_job(small, each)
+            for each in (settings, replace(settings, adapt=False)):
+                _arzip_job(_small_file(job["kind"]), each)
         return _arzip_job(Path(job["medium"]).read_bytes(), settings)
+
+
+def _small_file(kind: str) -> bytes:
+    """Something small that takes the same road as files of a kind."""
+    ramp = np.arange(3072, dtype=np.int16)
+    if kind == "image":
+        return b"P6\n32 32\n255\n" + bytes(ramp.astype(np.uint8))
+    return wav_of_sound(Sound(ramp.reshape(-1, 2), 16)) if kind == "audio" else b"warm " * 200
 
 
 def _arzip_job(given: bytes, settings: Settings) -> dict[str, Any]:

@@ -7,30 +7,37 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from arzip.cli.shared import CONTEXT, FILES, levels, run, settings_of
 
+if TYPE_CHECKING:
+    from arzip.bench.measure import Plan
+
 __all__ = ["bench", "compare", "explain", "report"]
+
+
+PEERS = click.option("--peers", help="Peers to measure, with commas (`none`: no peer); default: all that there are.")
 
 
 @click.command(context_settings=CONTEXT)
 @FILES
 @levels
 @click.option("--model", help="A trained model: id or folder.")
+@PEERS
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per file.")
-def compare(files: tuple[Path, ...], level: int | None, model: str | None, as_json: bool) -> None:
+def compare(files: tuple[Path, ...], level: int | None, model: str | None, peers: str | None, as_json: bool) -> None:
     """Compress and decode FILES with arzip and with everyone else that is installed; print the sizes."""
     from dataclasses import asdict
 
     from arzip.bench.compare import table
-    from arzip.bench.measure import Bench, Variant
+    from arzip.bench.measure import Bench, Plan, Variant
     from arzip.bench.subjects import subject_of
 
     variant = Variant(f"arzip -{level or 5}", level or 5, model)
-    with Bench([variant], threads=os.cpu_count() or 1) as bench:
+    with Bench(Plan((variant,), _peers(peers), threads=os.cpu_count() or 1)) as bench:
 
         def show(path: Path) -> None:
             rows = bench.rows(subject_of(str(path), path))
@@ -44,6 +51,7 @@ _MEASURED = (
     click.option("--levels", default="5", show_default=True, help="Levels of arzip, as 1,5,9."),
     click.option("--models", default="", help="Trained models to measure as well, ids or folders, with commas."),
     click.option("--net-alone", is_flag=True, help="Also without adaptation: trained nets alone."),
+    PEERS,
     click.option("--runs", type=click.IntRange(1), default=1, show_default=True, help="Runs; times are medians."),
     click.option("-T", "--threads", type=click.IntRange(1), help="Threads of arzip; default: all cores."),
     click.option("--strict", is_flag=True, help="Exit with 1 when anything failed or is not installed."),
@@ -68,7 +76,7 @@ def report(files: tuple[Path, ...], output: Path, given: Path | None, force: boo
     """Measure FILES, folders and corpora with arzip and its peers, and write a page that shows all of it."""
     from arzip.report.commands import write_report
 
-    failures = write_report(files, output, given, force=force, **_plan(how))
+    failures = write_report(files, output, given, _plan(how), force=force)
     _finish(output, failures, strict)
 
 
@@ -98,23 +106,26 @@ def bench(folders: tuple[Path, ...], output: Path, sets: str, strict: bool, **ho
     from arzip.report.commands import write_benchmark
 
     chosen = [name for name in sets.split(",") if name]
-    failures = write_benchmark(folders, output, chosen, **_plan(how))
+    failures = write_benchmark(folders, output, chosen, _plan(how))
     _finish(output, failures, strict)
 
 
-def _plan(how: dict[str, Any]) -> dict[str, Any]:
+def _plan(how: dict[str, Any]) -> Plan:
     """The options of `_measured` as what the measuring functions take."""
-    from arzip.bench.measure import variants
+    from arzip.bench.measure import Plan, variants
 
     try:
-        levels_ = [int(level) for level in how["levels"].split(",") if level]
+        numbers = [int(level) for level in how["levels"].split(",") if level]
     except ValueError as error:
         raise click.BadParameter(f"{how['levels']}: levels are numbers, as in 1,5,9") from error
-    models = [model for model in how["models"].split(",") if model]
-    tools = variants(levels_, models, without_adaptation=how["net_alone"])
+    tools = variants(numbers, [model for model in how["models"].split(",") if model], net_alone=how["net_alone"])
     if not tools:
         raise click.BadParameter("nothing to measure: name a level or a model")
-    return {"tools": tools, "runs": how["runs"], "threads": how["threads"] or os.cpu_count() or 1}
+    return Plan(tools, _peers(how["peers"]), how["runs"], how["threads"] or os.cpu_count() or 1)
+
+
+def _peers(named: str | None) -> tuple[str, ...] | None:
+    return None if named is None else tuple(name.strip() for name in named.split(",") if name not in ("", "none"))
 
 
 def _finish(output: Path, failures: list[str], strict: bool) -> None:

@@ -16,7 +16,7 @@ from arzip.archive import compress_stream, decompress_stream
 from arzip.bench.accounting import Explanation
 from arzip.bench.accounting import explain as explain_bytes
 from arzip.bench.collect import by_kind, measure_file, new_group
-from arzip.bench.measure import Bench, Row, Variant
+from arzip.bench.measure import NET_ALONE, Bench, Plan, Row, Variant
 from arzip.bench.results import FileResult, Group, explained, read_results, results_text
 from arzip.bench.sets import BenchSet, chosen_sets, prepared
 from arzip.bench.subjects import Subject, found, subject_of
@@ -33,16 +33,7 @@ _SPARSE = 8  # a committed curve keeps one point in so many
 _WHOLE_TEXT = 200_000  # characters of a text on a page of its own
 
 
-def write_report(
-    places: Iterable[Path],
-    output: Path,
-    given: Path | None,
-    *,
-    tools: list[Variant],
-    runs: int,
-    threads: int,
-    force: bool,
-) -> list[str]:
+def write_report(places: Iterable[Path], output: Path, given: Path | None, plan: Plan, *, force: bool) -> list[str]:
     """Measures places, or reads results, and writes what the output's suffix asks for; returns failures."""
     _known_suffix(output, _WRITERS)
     places = list(places)
@@ -52,14 +43,12 @@ def write_report(
         groups = read_results(given) if given else []
         maps: dict[str, str] = {}
         if places:
-            groups += by_kind(_measured(found(places), maps, output, tools, runs, threads), runs=runs, threads=threads)
+            groups += by_kind(_measured(found(places), maps, output, plan), plan)
         sink.write(_text_of(groups, maps, output).encode())
     return [line for group in groups for line in group.failures]
 
 
-def _measured(
-    files: Iterable[tuple[str, Path]], maps: dict[str, str], output: Path, tools: list[Variant], runs: int, threads: int
-) -> list[FileResult]:
+def _measured(files: Iterable[tuple[str, Path]], maps: dict[str, str], output: Path, plan: Plan) -> list[FileResult]:
     """Every file's result; fills `maps` for a page."""
 
     def draw(subject: Subject, explanation: Explanation) -> None:
@@ -68,11 +57,9 @@ def _measured(
         maps[subject.label] = cost_map(explanation, subject.data, f"m{len(maps)}")
 
     told = draw if output.suffix == ".html" else _nothing
-    with Bench(tools, runs=runs, threads=threads) as bench:
-        return [
-            measure_file(label, path, bench, tools[0], threads, told)
-            for label, path in tqdm(list(files), desc="measuring", disable=None, leave=False)
-        ]
+    with Bench(plan) as bench:
+        progress = tqdm(list(files), desc="measuring", disable=None, leave=False)
+        return [measure_file(label, path, bench, told) for label, path in progress]
 
 
 def _nothing(subject: Subject, explanation: Explanation) -> None:
@@ -128,16 +115,13 @@ def _page_of(subject: Subject, explanation: Explanation, settings: Settings) -> 
     rate = 8 * len(coded.getvalue()) / max(subject.dims, 1)
     row = Row(f"arzip -{settings.level}", True, len(coded.getvalue()), rate, runs=1, road=explanation.road)
     facts = subject.label, len(subject.data), subject.kind, subject.format, subject.dims, (row,)
-    group = new_group(
-        "file", subject.label, [explained(FileResult(*facts), explanation)], runs=1, threads=settings.threads
-    )
+    plan = Plan((Variant(row.name, settings.level),), threads=settings.threads)
+    group = new_group("file", subject.label, [explained(FileResult(*facts), explanation)], plan)
     maps = {subject.label: cost_map(explanation, subject.data, "m", most=_WHOLE_TEXT)}
     return page([group], maps, title=f"Where the bits of {subject.label} went")
 
 
-def write_benchmark(
-    folders: Iterable[Path], output: Path, names: Iterable[str], *, tools: list[Variant], runs: int, threads: int
-) -> list[str]:
+def write_benchmark(folders: Iterable[Path], output: Path, names: Iterable[str], plan: Plan) -> list[str]:
     """Measures folders or the fixed sets and writes the results, set by set, beside those that the output has already.
 
     An interrupted benchmark keeps the sets that it finished. Returns failures.
@@ -147,12 +131,10 @@ def write_benchmark(
     groups = {group.name: group for group in read_results(output)} if output.exists() else {}
     failures = []
     for name, title, prepare, net_alone in [*map(_folder, folders)] or [*map(_fixed, chosen_sets(names))]:
+        extra = (NET_ALONE,) if net_alone and NET_ALONE not in plan.tools else ()
         with tempfile.TemporaryDirectory() as scratch:
-            alone = [Variant("arzip --no-adapt", adapt=False)] if net_alone else []
-            wanted = [*tools, *(variant for variant in alone if variant not in tools)]
-            files = _measured(prepare(Path(scratch)), {}, output, wanted, runs, threads)
-        files = [replace(file, curve=file.curve[::_SPARSE]) for file in files]
-        groups[name] = new_group(name, title, files, runs=runs, threads=threads)
+            files = _measured(prepare(Path(scratch)), {}, output, replace(plan, tools=plan.tools + extra))
+        groups[name] = new_group(name, title, [replace(file, curve=file.curve[::_SPARSE]) for file in files], plan)
         failures += groups[name].failures
         with fresh_output(output, force=True) as sink:
             sink.write(results_text(groups.values()).encode())

@@ -102,7 +102,9 @@ def _spread_limits(ax: Any, points: Sequence[tuple[float, float, Row]]) -> None:
     ax.set_xlim(min(speeds) / 1.8, max(speeds) * 8)  # names stand to the right of their points
     low, high = min(shares) * 0.93, max(shares) * 1.07
     ax.set_ylim(low, high)
-    round_numbers = [n * 10.0**e for e in range(-3, 4) for n in (1, 1.2, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5, 6, 7, 8, 9)]
+    many = (1, 1.2, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5, 6, 7, 8, 9)
+    chosen = many if high < 2 * low else (1, 1.5, 2, 3, 4, 5, 7) if high < 6 * low else (1, 2, 5)
+    round_numbers = [n * 10.0**e for e in range(-3, 4) for n in chosen]
     ax.set_yticks([n for n in round_numbers if low < n < high])
     ax.minorticks_off()
     for axis in (ax.xaxis, ax.yaxis):

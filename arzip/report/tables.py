@@ -40,7 +40,8 @@ def as_markdown(groups: Iterable[Group]) -> str:
             original = sum(file.bytes for file in files)
             lines += [f"### All {len(files)} files, {original:,} bytes", "", *_rows(totals(files)), ""]
         for file in files:
-            lines += [f"### {file.label}, {file.bytes:,} bytes ({file.format})", "", *_rows(file.rows), ""]
+            what = "" if file.format == "bytes" else f" ({file.format})"
+            lines += [f"### {file.label}, {file.bytes:,} bytes{what}", "", *_rows(file.rows), ""]
             lines += _account(file)
         if group.failures:
             lines += ["### What failed", "", *(f"- {line}" for line in group.failures), ""]
