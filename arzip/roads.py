@@ -88,7 +88,10 @@ class Road:
         return np.frombuffer(plain, self.dtype).reshape(shape)
 
     def costs(self, road: int, block: NDArray[Any]) -> NDArray[np.float64]:
-        """Bits of every symbol of a block that took a road; float64, the shape of the block."""
+        """Bits of every symbol of a block that took a road; float64, the shape of the block.
+
+        What the payload has beyond them counts as the coder's. Raises UnsupportedInput for a road that cannot tell.
+        """
         if road == MODEL and self.model is not None:
             _one_torch_thread()
             lengths: NDArray[np.float64] = self.model.causal.code_lengths(block)
@@ -97,6 +100,8 @@ class Road:
             plain = np.ascontiguousarray(block).reshape(-1).view(np.uint8)
             by_byte = self._engine(plain).code_lengths(plain)
             return np.asarray(by_byte.reshape(*block.shape, -1).sum(axis=-1))
+        if road != STORED:
+            raise UnsupportedInput(f"road {road} cannot tell what its symbols cost")
         return np.full(block.shape, 8.0 * block.dtype.itemsize)
 
     def stages(self, road: int, block: NDArray[Any], total: float) -> dict[str, float]:
@@ -109,7 +114,7 @@ class Road:
             from arzip.nets.real_readings import real_bits
 
             return {**real_bits(self.model.family, self.model.net, block), "frequency rows": total}
-        return {"adaptive engine" if road == ENGINE else "stored": total}
+        return {"stored" if road == STORED else "adaptive engine": total}
 
     def predictions(self, road: int, block: NDArray[Any]) -> Iterator[tuple[Prediction, NDArray[np.int32]]]:
         """What the coder was given for a block: probabilities and symbols, in coding order; nothing when stored."""

@@ -17,7 +17,7 @@ from arzip import roads
 from arzip.bench.accounting import Explanation, explain
 from arzip.bench.sound import Sound, sound_of_wav, wav_of_sound
 from arzip.coding.length import ideal_bits
-from arzip.errors import ModelError
+from arzip.errors import ModelError, UnsupportedInput
 from arzip.exact.fixed import relu7, signed8, wide
 from arzip.exact.layers import Dense, Layer
 from arzip.exact.real import real_reading
@@ -141,6 +141,8 @@ def test_costs_of_wide_symbols_are_those_of_their_bytes() -> None:
     assert costs.sum() == pytest.approx(roads.Bytes(road.settings).costs(1, array.reshape(-1).view(np.uint8)).sum())
     assert road.costs(roads.STORED, array).sum() == 16 * array.size
     assert coded.road in (roads.ENGINE, roads.STORED)
+    with pytest.raises(UnsupportedInput, match="road 99 cannot tell"):
+        road.costs(99, array)
 
 
 def test_a_dense_layer_in_floating_point_is_its_integers_without_rounding() -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from arzip import roads
 from arzip.bench.results import read_results
 from arzip.errors import UnsupportedInput
 from arzip.report.cards import card_html
@@ -99,6 +100,18 @@ def test_bad_requests_are_one_line(measured: Path, tmp_path: Path, capsys: pytes
         (line,) = capsys.readouterr().err.splitlines()
         assert said in line
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_road_that_cannot_tell_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def silent(self: roads.Road, road: int, block: object) -> None:
+        raise UnsupportedInput("road 1 cannot tell")
+
+    monkeypatch.setattr(roads.Road, "costs", silent)
+    (tmp_path / "x.txt").write_bytes(TEXT)
+    words = ["report", tmp_path / "x.txt", "-o", tmp_path / "r.json", "--peers", "none", "-T", 1]
+    assert call(*words)[0] == 0
+    (group,) = read_results(tmp_path / "r.json")
+    assert group.failures == ["x.txt: no account: road 1 cannot tell"] and not group.files[0].rows[0].failed
 
 
 class Reader(HTMLParser):

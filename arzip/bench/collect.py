@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from arzip.bench.accounting import Explanation, explain
@@ -36,8 +37,9 @@ def measure_file(label: str, path: Path, bench: Bench, told: Told) -> FileResult
     result = FileResult(label, len(subject.data), subject.kind, subject.format, subject.dims, tuple(rows))
     try:
         explanation = explain(subject.data, bench.plan.tools[0].settings(bench.plan.threads))
-    except ArzipError:  # its row says why
-        return result
+    except ArzipError as error:
+        # Where the row failed it says why already.
+        return result if rows[0].failed else replace(result, unexplained=_line(error))
     told(subject, explanation)
     return explained(result, explanation)
 

@@ -36,6 +36,7 @@ class FileResult:
     calibration: tuple[Tally, ...] = ()
     models: tuple[str, ...] = ()  # ids of the trained models that took part of it
     failure: str = ""
+    unexplained: str = ""  # why a measured file has no account
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ class Group:
     def failures(self) -> list[str]:
         """Everything that did not go well, a line each."""
         lines = [file.failure for file in self.files if file.failure]
+        lines += [f"{file.label}: no account: {file.unexplained}" for file in self.files if file.unexplained]
         return lines + [
             f"{file.label}: {row.name}: {row.remark}" for file in self.files for row in file.rows if row.failed
         ]
@@ -99,7 +101,8 @@ def totals(files: Iterable[FileResult]) -> list[Row]:
             continue
         size = sum(row.bytes or 0 for row in done)
         times = {
-            key: round(sum(getattr(row, key) for row in done), 4) for key in ("encode", "decode", "encode_cpu", "decode_cpu")
+            key: round(sum(getattr(row, key) for row in done), 4)
+            for key in ("encode", "decode", "encode_cpu", "decode_cpu")
         }
         peak, runs = max(row.peak_mib for row in done), min(row.runs for row in done)
         roads = sorted({row.road for row in done if row.road})
