@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from arzip import __version__
+from arzip.bench.programs import PROGRAMS
 
 __all__ = ["machine", "versions"]
 
@@ -44,4 +45,5 @@ def versions() -> dict[str, str]:
             facts[name] = version(name)
         except PackageNotFoundError:
             continue
-    return facts
+    absent = [peer.needs for peer in PROGRAMS if not peer.installed]
+    return {**facts, "programs not on the PATH": " ".join(absent)} if absent else facts
