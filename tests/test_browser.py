@@ -1,5 +1,7 @@
 """The page in headless Chromium, on a phone and on a desk: nothing overflows, nothing complains, tables sort.
 
+    python -m pytest -m slow tests/test_browser.py
+
 Needs Debian's chromium and chromium-driver (or a Chrome with its driver on the PATH); skipped where there is none.
 """
 
@@ -20,6 +22,7 @@ from arzip.report.page import cost_map, page
 from arzip.settings import Settings
 from tests.test_archive import picture_file
 
+pytestmark = pytest.mark.slow
 EXAMPLE = Path(__file__).resolve().parents[1] / "docs" / "report-example.html"
 WIDTHS = {"phone": 360, "desk": 1280}
 _FLAGS = (

@@ -66,6 +66,18 @@ def test_a_peer_that_fails_is_a_row_that_says_so(
     assert not rows["gzip -9"].failed
 
 
+def test_a_worker_that_was_killed_between_files_is_started_anew(text: Path) -> None:
+    subject = subject_of("note", text)
+    with Bench(Plan((), ("gzip -9",))) as bench:
+        assert not bench.rows(subject)[0].failed
+        process = bench._workers["gzip -9"]._process
+        assert process is not None
+        process.kill()
+        process.wait()
+        assert "crashed (SIGKILL)" in bench.rows(subject)[0].remark
+        assert not bench.rows(subject)[0].failed
+
+
 def program(folder: Path, name: str, script: str) -> None:
     path = folder / name
     path.write_text("#!/bin/sh\n" + script)

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -195,7 +196,9 @@ class _Worker:
         """Ends the process."""
         if self._process is not None:
             for stream in (self._process.stdin, self._process.stdout):
-                if stream is not None:
-                    stream.close()
+                # What a dead worker has not read cannot be delivered any more.
+                with suppress(BrokenPipeError):
+                    if stream is not None:
+                        stream.close()
             self._process.wait()
             self._process = None

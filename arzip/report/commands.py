@@ -39,12 +39,14 @@ def write_report(places: Iterable[Path], output: Path, given: Path | None, plan:
     places = list(places)
     if not places and given is None:
         raise UnsupportedInput("name files, folders or corpora to measure, or results with --from")
+    _refuse_existing(output, force)
+    groups = read_results(given) if given else []
+    maps: dict[str, str] = {}
+    if places:
+        groups += by_kind(_measured(found(places), maps, output, plan), plan)
+    text = _text_of(groups, maps, output)
     with fresh_output(output, force=force) as sink:
-        groups = read_results(given) if given else []
-        maps: dict[str, str] = {}
-        if places:
-            groups += by_kind(_measured(found(places), maps, output, plan), plan)
-        sink.write(_text_of(groups, maps, output).encode())
+        sink.write(text.encode())
     return [line for group in groups for line in group.failures]
 
 
@@ -84,8 +86,9 @@ def write_explanation(path: Path, output: Path, settings: Settings, *, force: bo
     subject = subject_of(path.name, path)
     if subject.data.startswith(MAGIC):
         raise UnsupportedInput(f"{path}: is an archive already; name the file that it was made of")
+    _refuse_existing(output, force)
+    explanation = explain_bytes(subject.data, settings)
     with fresh_output(output, force=force) as sink:
-        explanation = explain_bytes(subject.data, settings)
         if output.suffix == ".npy":
             np.save(sink, _one_array(explanation), allow_pickle=False)
         elif output.suffix == ".png":
@@ -150,6 +153,12 @@ def _folder(folder: Path) -> tuple[str, str, _Prepare, bool]:
 
 def _fixed(chosen: BenchSet) -> tuple[str, str, _Prepare, bool]:
     return chosen.name, chosen.title, lambda scratch: prepared(chosen, scratch), chosen.net_alone
+
+
+def _refuse_existing(output: Path, force: bool) -> None:
+    """Before hours of measuring, not after."""
+    if output.exists() and not force:
+        raise OutputError(f"{output}: exists already; use --force to replace it")
 
 
 def _known_suffix(output: Path, suffixes: Iterable[str]) -> None:
