@@ -1,7 +1,7 @@
-"""The roads a block may take, behind one class: stored, the adaptive engine for bytes, or a trained model.
+"""The roads a block may take, behind one class: stored, an adaptive engine with or without a net, or a net alone.
 
-Every frame names its road, so a part whose model is chosen may still store a block that cannot shrink. `choose` picks
-the model of a part by measuring a sample of it both ways.
+Every frame names its road: a picture's tiles choose between the engines for photographs, drawings and bytes by
+measuring, and a block that cannot shrink is stored. `choose` picks the model of a part.
 """
 
 from __future__ import annotations
@@ -26,10 +26,12 @@ if TYPE_CHECKING:
 
 __all__ = ["BLOCK_LIMIT", "Bytes", "Coded", "Road", "choose", "dtype_of", "named", "pack_side", "unpack_side"]
 
-STORED, ENGINE, MODEL = 0, 1, 2  # for ever
+STORED, ENGINE, MODEL, PICTURE, DRAWING = 0, 1, 2, 3, 4  # for ever
 BLOCK_LIMIT = 1 << 26  # symbols
-_IMAGE_MODEL = "photo-1"
-_SAMPLE = 48, 256  # rows and columns measured by `choose`
+_GUIDED = "guided_net"  # the family of nets that the picture engine takes
+_PURE_MODEL, _GUIDED_MODEL = "photo-1", "photo-2"
+_NET_LEVEL = 4  # levels below do without a net
+_SAMPLE = 48, 256  # rows and columns that roads for pictures are compared on
 _PIECE = 1 << 16  # bytes looked at together by `_hopeless`
 _SMALLEST_SIDE = 48  # bytes; shorter side data is stored
 _SIDE_LIMIT = 1 << 28
@@ -47,18 +49,25 @@ class Coded:
 
 @dataclass(frozen=True)
 class Road:
-    """Codes the blocks of one part: `model` where one was chosen, else the engine, and storing below both."""
+    """Codes the blocks of one part of a kind and depth: the open road that is smallest, and storing below all."""
 
     kind: str
-    dtype: np.dtype[Any]
+    depth: int
     model: store.Loaded | None
     settings: Settings
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """How the samples of a block are held."""
+        return dtype_of(self.kind, self.depth)
 
     def encode(self, block: NDArray[Any]) -> Coded:
         """The smallest of the roads that are open to this block."""
         plain = np.ascontiguousarray(block).reshape(-1).view(np.uint8)
         coded = None
-        if self.model is not None:
+        if self._is_adaptive_picture and block.size:
+            coded = self._picture(block)
+        elif self.model is not None:
             coded = self._modelled(self.model, block)
         elif self.settings.adapt and not _hopeless(plain):
             coded = self._adaptive(plain)
@@ -74,6 +83,8 @@ class Road:
 
             _one_torch_thread()
             return decode_symbols(self.model.causal, shape, Decoder(payload))
+        if road in (PICTURE, DRAWING) and self.kind == "image" and len(shape) == 3:
+            return self._painted(road, payload, shape)
         size = int(np.prod(shape, dtype=np.int64)) * self.dtype.itemsize
         if road == ENGINE:
             from arzip.mixing.byte_road import decode_bytes
@@ -94,12 +105,16 @@ class Road:
         """
         if road == MODEL and self.model is not None:
             _one_torch_thread()
-            lengths: NDArray[np.float64] = self.model.causal.code_lengths(block)
-            return lengths
+            return np.asarray(self.model.causal.code_lengths(block))
         if road == ENGINE:
             plain = np.ascontiguousarray(block).reshape(-1).view(np.uint8)
             by_byte = self._engine(plain).code_lengths(plain)
             return np.asarray(by_byte.reshape(*block.shape, -1).sum(axis=-1))
+        if road == PICTURE:
+            from arzip.pictures import picture_code_lengths
+
+            _one_torch_thread()
+            return picture_code_lengths(block, self.depth, profile=_profile(self.settings.level), net=self._net)
         if road != STORED:
             raise UnsupportedInput(f"road {road} cannot tell what its symbols cost")
         return np.full(block.shape, 8.0 * block.dtype.itemsize)
@@ -110,11 +125,14 @@ class Road:
         A net that is read in floating point first, then exactly, then mixed has a stage for each, so that their
         differences tell what each of them costs or gains.
         """
-        if road == MODEL and self.model is not None:
-            from arzip.nets.real_readings import real_bits
+        if road == STORED or self.model is None or road not in (MODEL, PICTURE):
+            return {"stored" if road == STORED else "adaptive engine": total}
+        from arzip.nets.real_readings import real_bits
 
-            return {**real_bits(self.model.family, self.model.net, block), "frequency rows": total}
-        return {"stored" if road == STORED else "adaptive engine": total}
+        stages = real_bits(self.model.family, self.model.net, block)
+        if road == MODEL:
+            return {**stages, "frequency rows": total} if stages else {"exact net": total}
+        return {**stages, "adaptive mixer": total} if stages else {"adaptive engine": total}
 
     def predictions(self, road: int, block: NDArray[Any]) -> Iterator[tuple[Prediction, NDArray[np.int32]]]:
         """What the coder was given for a block: probabilities and symbols, in coding order; nothing when stored."""
@@ -124,6 +142,10 @@ class Road:
         elif road == ENGINE:
             plain = np.ascontiguousarray(block).reshape(-1).view(np.uint8)
             yield from self._engine(plain).predictions(plain)
+        elif road == PICTURE:
+            from arzip.pictures import picture_predictions
+
+            yield from picture_predictions(block, self.depth, profile=_profile(self.settings.level), net=self._net)
 
     def _engine(self, plain: NDArray[np.uint8]) -> EngineModel:
         from arzip.mixing.byte_road import engine_of
@@ -143,10 +165,53 @@ class Road:
         payload, ideal = encode_bytes(plain, lanes=self.settings.lanes)
         return Coded(ENGINE, payload, "bytes", ideal)
 
+    @property
+    def _is_adaptive_picture(self) -> bool:
+        return self.kind == "image" and self.settings.adapt and (self.model is None or self.model.family == _GUIDED)
+
+    @property
+    def _net(self) -> Any:
+        return self.model.net if self.model is not None and self.model.family == _GUIDED else None
+
+    def _picture(self, block: NDArray[Any]) -> Coded:
+        """The best of the roads for pictures, by what they make of the middle of the block."""
+        roads = (self._photograph, self._drawing, lambda b: self._adaptive(b.reshape(-1).view(np.uint8)))
+        sample = _middle(block)
+        return min(roads, key=lambda road: len(road(sample).payload))(block)
+
+    def _photograph(self, block: NDArray[Any]) -> Coded:
+        from arzip.pictures import encode_picture
+
+        _one_torch_thread()
+        payload, ideal = encode_picture(block, self.depth, profile=_profile(self.settings.level), net=self._net)
+        label = self.model.id if self.model is not None else "picture"
+        return Coded(PICTURE, payload, label, ideal)
+
+    def _drawing(self, block: NDArray[Any]) -> Coded:
+        from arzip.mixing.drawing_road import encode_drawing
+
+        payload, ideal = encode_drawing(block, self.depth)
+        return Coded(DRAWING, payload, "drawing", ideal)
+
+    def _painted(self, road: int, payload: bytes, shape: tuple[int, ...]) -> NDArray[Any]:
+        if road == PICTURE:
+            from arzip.pictures import decode_picture
+
+            _one_torch_thread()
+            return decode_picture(payload, shape, self.depth, self._net).astype(self.dtype)
+        from arzip.mixing.drawing_road import decode_drawing
+
+        return decode_drawing(payload, shape, self.depth).astype(self.dtype)
+
 
 def Bytes(settings: Settings) -> Road:  # noqa: N802
     """The road of plain bytes."""
-    return Road("bytes", np.dtype(np.uint8), None, settings)
+    return Road("bytes", 8, None, settings)
+
+
+def _profile(level: int) -> int:
+    """The picture engine's profile of a level."""
+    return 0 if level < _NET_LEVEL else 1
 
 
 def _hopeless(plain: NDArray[np.uint8]) -> bool:
@@ -180,23 +245,20 @@ def dtype_of(kind: str, depth: int) -> np.dtype[Any]:
 
 
 def choose(symbols: Symbols, settings: Settings) -> Road:
-    """The road of a part: the model asked for, or the better of model and engine on a sample of it."""
-    dtype = dtype_of(symbols.kind, symbols.depth)
-    adaptive = Road(symbols.kind, dtype, None, settings)
-    if settings.model is not None:
-        model = store.load(settings.model, device=settings.device)
-        if model.kind != symbols.kind or symbols.depth != 8:
-            raise UnsupportedInput(
-                f"model {model.id} takes {model.kind} of 8 bits, this is {symbols.kind} of {symbols.depth} bits"
-            )
-        return Road(symbols.kind, dtype, model, settings)
-    if symbols.kind != "image" or symbols.depth != 8 or symbols.dims == 0:
-        return adaptive
-    modelled = Road(symbols.kind, dtype, store.load(_IMAGE_MODEL, device=settings.device), settings)
-    if not settings.adapt:
-        return modelled
-    sample = _middle(symbols.array)
-    return min((modelled, adaptive), key=lambda road: len(road.encode(sample).payload))
+    """The road of a part: the model asked for, or the one that suits its kind at this level."""
+    name = settings.model
+    if name is None and symbols.kind == "image" and symbols.depth == 8 and symbols.dims:
+        name = _GUIDED_MODEL if settings.adapt else _PURE_MODEL
+        if settings.adapt and settings.level < _NET_LEVEL:
+            name = None
+    if name is None:
+        return Road(symbols.kind, symbols.depth, None, settings)
+    model = store.load(name, device=settings.device)
+    if model.kind != symbols.kind or symbols.depth != 8:
+        raise UnsupportedInput(
+            f"model {model.id} takes {model.kind} of 8 bits, this is {symbols.kind} of {symbols.depth} bits"
+        )
+    return Road(symbols.kind, symbols.depth, model, settings)
 
 
 def _middle(array: NDArray[Any]) -> NDArray[Any]:
@@ -210,7 +272,7 @@ def named(symbols: Symbols, name: str, mark: bytes, settings: Settings) -> Road:
     model = None
     if name:
         model = store.load(settings.model or name, device=settings.device, expected=mark)
-    return Road(symbols.kind, symbols.array.dtype, model, settings)
+    return Road(symbols.kind, symbols.depth, model, settings)
 
 
 def pack_side(side: bytes, settings: Settings) -> bytes:

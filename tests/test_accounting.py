@@ -23,10 +23,13 @@ from arzip.exact.layers import Dense, Layer
 from arzip.exact.real import real_reading
 from arzip.formats import take_apart
 from arzip.mixing.byte_road import EngineModel
+from arzip.nets.guided_model import GuidedModel
 from arzip.nets.local_pixelcnn import LocalPixelCNN
 from arzip.nets.picture_model import PictureModel
 from arzip.nets.real_readings import real_bits
+from arzip.pictures import encode_picture, picture_code_lengths
 from arzip.settings import Settings
+from tests.conftest import small_guided_net
 from tests.test_archive import picture_file
 
 TEXT = b"An account that is off by one byte is no account. " * 30
@@ -111,7 +114,7 @@ def test_several_blocks_and_a_model_of_ones_choice(monkeypatch: pytest.MonkeyPat
     monkeypatch.undo()
     counted = explain(TEXT, Settings(threads=1, model="order-1"))
     _adds_up(counted)
-    assert counted.road == "order-1"
+    assert counted.road == "order-1" and counted.account[0].name == "exact net"
 
 
 @pytest.mark.parametrize("lanes", [1, 3, 7, 64])
@@ -134,13 +137,11 @@ def test_the_engines_costs_lie_where_its_bytes_lie(lanes: int, size: int) -> Non
 
 def test_costs_of_wide_symbols_are_those_of_their_bytes() -> None:
     array = np.arange(60, dtype="<u2").reshape(4, 5, 3)
-    road = roads.Road("image", array.dtype, None, Settings(threads=1))
-    coded = road.encode(array)
+    road = roads.Road("image", 16, None, Settings(threads=1))
     costs = road.costs(roads.ENGINE, array)
     assert costs.shape == array.shape
     assert costs.sum() == pytest.approx(roads.Bytes(road.settings).costs(1, array.reshape(-1).view(np.uint8)).sum())
     assert road.costs(roads.STORED, array).sum() == 16 * array.size
-    assert coded.road in (roads.ENGINE, roads.STORED)
     with pytest.raises(UnsupportedInput, match="road 99 cannot tell"):
         road.costs(99, array)
 
@@ -172,6 +173,27 @@ def test_stages_of_a_net_are_close_and_not_the_same(placed: LocalPixelCNN, pictu
         assert stages["net in floating point"] == pytest.approx(stages["exact net"], rel=0.2)
         assert len({*stages.values(), rows}) == 3
     assert real_bits("counting", None, picture) == {}
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_the_picture_engines_costs_lie_where_its_samples_lie(picture: np.ndarray, channels: int) -> None:
+    block = np.concatenate([picture, picture[:, :, :1]], axis=2)[:, :, :channels].copy()
+    block[9:12, 20:23] = 255 - block[9:12, 20:23]
+    for net in (None, small_guided_net()):
+        costs = picture_code_lengths(block, 8, profile=1, net=net)
+        assert costs.sum() == pytest.approx(encode_picture(block, 8, profile=1, net=net)[1])
+        assert costs.shape == block.shape and costs.min() > 0
+        # What nobody could foresee costs more than what surrounds it.
+        assert costs[9:12, 20:23].mean() > 1.3 * costs.mean()
+
+
+def test_stages_of_a_guided_net(picture: np.ndarray) -> None:
+    net = small_guided_net()
+    for block in (picture, picture[..., :1]):
+        stages = real_bits("guided_net", net, block)
+        rows = float(GuidedModel(net).code_lengths(block).sum())
+        assert stages["exact net"] == pytest.approx(rows, rel=0.01)
+        assert stages["net in floating point"] == pytest.approx(stages["exact net"], rel=0.2)
 
 
 def test_calibration_counts_outcomes() -> None:

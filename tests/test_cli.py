@@ -73,7 +73,7 @@ def test_json_and_info(text: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert {"model_bits_per_dim", "overhead_percent", "model", "seconds"} <= set(figures)
     assert call("info", "--json", f"{text}.arz")[0] == 0
     facts = json.loads(capsys.readouterr().out)
-    assert facts["bytes_in"] == len(TEXT) and facts["roads"] == {"adaptive engine": 1}
+    assert facts["bytes_in"] == len(TEXT) and facts["roads"] == {"bytes": 1}
     assert call("info", f"{text}.arz")[0] == 0
     assert "restored" in capsys.readouterr().out
 

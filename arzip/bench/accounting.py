@@ -30,15 +30,17 @@ __all__ = ["Explanation", "Step", "Tally", "explain"]
 _POINTS = 200  # of the curve
 _CHOSEN = 1 << 13  # predictions looked at in each of a model's pieces
 _BINS = np.arange(-14, 15)  # log2 of the odds
-# How the stages that roads report are called where they are differences, in the order of a table.
-_STEPS = {
-    "net in floating point": "net in floating point",
-    "exact net": "exact arithmetic",
-    "frequency rows": "frequency rows",
-    "adaptive mixer": "adaptive mixer",
-    "adaptive engine": "adaptive engine",
-    "stored": "stored",
-}
+# Steps in the order of a table; a stage that follows another is called by what it does to it.
+_ORDER = (
+    "net in floating point",
+    "exact net",
+    "exact arithmetic",
+    "frequency rows",
+    "adaptive mixer",
+    "adaptive engine",
+    "stored",
+)
+_FOLLOWING = {"exact net": "exact arithmetic"}
 
 
 @dataclass(frozen=True)
@@ -124,17 +126,16 @@ def _planned(data: bytes, settings: Settings) -> Iterator[tuple[Symbols, roads.R
 
 def _add_stages(steps: dict[str, float], stages: dict[str, float]) -> None:
     """Adds what each stage of a block costs beyond the one before it."""
-    before = 0.0
+    before = None
     for stage, bits in stages.items():
-        name = _STEPS.get(stage, stage)
-        steps[name] = steps.get(name, 0.0) + bits - before
+        name = stage if before is None else _FOLLOWING.get(stage, stage)
+        steps[name] = steps.get(name, 0.0) + bits - (before or 0.0)
         before = bits
 
 
 def _whole_bytes(steps: dict[str, float], size: int) -> tuple[Step, ...]:
     """Steps in order with whole bytes by largest remainder, so that they sum to the size."""
-    order = [*_STEPS.values(), *(name for name in steps if name not in _STEPS.values())]
-    names = [name for name in order if name in steps]
+    names = [name for name in (*_ORDER, *(name for name in steps if name not in _ORDER)) if name in steps]
     exact = np.array([steps[name] / 8 for name in names])
     floors = np.floor(exact).astype(int)
     missing = size - int(floors.sum())

@@ -19,9 +19,14 @@ from torch import Tensor
 
 from arzip.exact.logistic import POINT, log2_likelihood
 from arzip.exact.real import real_reading
+from arzip.fronts import wavefront
+from arzip.mixing.guide import PROFILES, SLOPE, new_guide
+from arzip.mixing.guided_features import FEATURES as GUIDED_FEATURES
+from arzip.mixing.guided_features import guide_fronts
+from arzip.nets.guided_net import PROFILE, GuidedNet
 from arzip.nets.local_pixelcnn import LocalPixelCNN
 from arzip.nets.nibbles import LEVELS
-from arzip.nets.picture_model import PLANES
+from arzip.nets.wavefront_model import PLANES, runs
 from arzip.nets.window import COLOURS, FEATURES, colour_features, window_features
 
 __all__ = ["real_bits"]
@@ -78,11 +83,41 @@ def _chunk_bits(net: LocalPixelCNN, pixels: NDArray[np.uint8], at: NDArray[np.in
 
 def _mixture_bits(out: Tensor, prediction: Tensor, residual: Tensor, c: int) -> float:
     """Bits of one colour under real outputs [N, c + 3 K]; see `LocalPixelCNN.log2_likelihood`."""
-    out = out.double()
-    base = prediction[:, c] + (out[:, :c] * residual[:, :c]).sum(dim=1)
-    logits, means, scales = out[:, c:].tensor_split(3, dim=1)
-    sample = (prediction[:, c] + residual[:, c]).double()
-    return -float(log2_likelihood(logits, base[:, None] + means, scales, sample, LEVELS).sum())
+    base = prediction[:, c] + (out[:, :c].double() * residual[:, :c]).sum(dim=1)
+    return _bits_around(base, out[:, c:], prediction[:, c] + residual[:, c])
 
 
-_READINGS: dict[str, Callable[[Any, NDArray[Any]], tuple[float, float]]] = {"local_pixelcnn": _picture_bits}
+def _guided_bits(net: GuidedNet, block: NDArray[Any]) -> tuple[float, float]:
+    """One picture uint8 [H, W, C], the guides' predictions known to both readings."""
+    totals = np.zeros(2)
+    guides = len(PROFILES[PROFILE].first)
+    with torch.no_grad():
+        for planes in PLANES[block.shape[-1]]:
+            pixels = np.ascontiguousarray(block[..., planes], dtype=np.int32)
+            at, starts = wavefront((1, *pixels.shape[:2]), SLOPE)
+            guide = new_guide(*pixels.shape, depth=8, profile=PROFILES[PROFILE])
+            for fronts in runs(starts):
+                here = at[starts[fronts.start] : starts[fronts.stop]]
+                means = np.zeros((len(planes), len(here), guides), np.int32)
+                features = np.zeros((len(planes), len(here), GUIDED_FEATURES), np.float32)
+                base = np.zeros((len(planes), len(here)), np.int32)
+                guide_fronts(guide, fronts.start, fronts.stop, pixels, means, features, base)
+                for c in range(len(planes)):
+                    seen, centre = torch.from_numpy(features[c]), torch.from_numpy(base[c]) / (1 << POINT)
+                    value = torch.from_numpy(pixels[here[:, 1], here[:, 2], c])
+                    real = real_reading(net.planes[c], seen / (1 << _FEATURE_POINT))  # type: ignore[arg-type]
+                    exact = net.outputs(seen.to(net.engine.device, net.engine.small), c).cpu() / (1 << POINT)
+                    totals += [_bits_around(centre, out, value) for out in (real, exact)]
+    return float(totals[0]), float(totals[1])
+
+
+def _bits_around(centre: Tensor, out: Tensor, value: Tensor) -> float:
+    """Bits of samples [N] under mixtures [N, 3 K] of logits, means from the centre, log2 scales."""
+    logits, means, scales = out.double().tensor_split(3, dim=1)
+    return -float(log2_likelihood(logits, centre.double()[:, None] + means, scales, value.double(), LEVELS).sum())
+
+
+_READINGS: dict[str, Callable[[Any, NDArray[Any]], tuple[float, float]]] = {
+    "local_pixelcnn": _picture_bits,
+    "guided_net": _guided_bits,
+}

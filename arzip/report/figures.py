@@ -18,6 +18,7 @@ _WIDTH = 5.2  # inches
 _MOST_BARS = 24
 STEP_COLOURS = {
     "net in floating point": COLOURS[0],
+    "exact net": COLOURS[0],
     "adaptive engine": COLOURS[0],
     "frequency rows": COLOURS[3],
     "exact arithmetic": COLOURS[2],
