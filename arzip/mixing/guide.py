@@ -37,6 +37,8 @@ _CROSS = ((0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0))
 _WIDE = (*_CROSS, (-2, -1), (-2, 1), (-1, 2), (-1, -2))
 _SAME = ((0, 0), (0, -1), (-1, 0), (-1, -1), (-1, 1))
 _SAME_FAR = (*_SAME, (0, -2), (-2, 0))
+_BROAD = (*_WIDE, (-2, -2), (-2, 2), (0, -3), (-3, 0))
+_SAME_BROAD = (*_SAME_FAR, (-2, -1), (-2, 1), (-1, -2), (-1, 2))
 
 
 @dataclass(frozen=True)
@@ -50,11 +52,14 @@ class Profile:
 _NEAR = Neighbours(_WIDE, (), (), 1, 0.9, 0.85)
 _NEAR_LATER = Neighbours(_CROSS, _SAME, (), 1, 0.9, 0.85)
 _PHASED = Neighbours(_CROSS, _SAME_FAR, (), 2, 0.95, 0.9)
+_PHASED_BROAD = Neighbours(_WIDE, _SAME_BROAD, (), 2, 0.96, 0.92)
+_SLOW = Neighbours(_BROAD, _SAME_BROAD, ((0, -1), (-1, 0)), 1, 0.98, 0.95)
 
 # The position is the profile's code in the archive: only ever append.
 PROFILES = (
     Profile((_NEAR,), (_NEAR_LATER,)),
     Profile((_NEAR, _PHASED), (_NEAR_LATER, _PHASED)),
+    Profile((_NEAR, _PHASED, _SLOW), (_NEAR_LATER, _PHASED_BROAD, _SLOW)),
 )
 
 

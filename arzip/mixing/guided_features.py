@@ -89,7 +89,7 @@ def look_at_plane(
                     value = (np.int64(p[row + dy, column + dx, c]) + step) << POINT
                     out[at] = _small((value - middle) >> (POINT - 2))
                 at += 1
-        gap = np.int64(means[y - first, guides - 1]) - middle
+        gap = np.int64(means[y - first, min(guides - 1, 1)]) - middle
         out[at] = _small(gap >> 1)
         out[at + 1] = _small(gap >> POINT)
         at += 2
