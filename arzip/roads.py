@@ -115,6 +115,10 @@ class Road:
 
             _one_torch_thread()
             return picture_code_lengths(block, self.depth, profile=_profile(self.settings.level), net=self._net)
+        if road == DRAWING:
+            from arzip.mixing.drawing_road import drawing_code_lengths
+
+            return drawing_code_lengths(block, self.depth)
         if road != STORED:
             raise UnsupportedInput(f"road {road} cannot tell what its symbols cost")
         return np.full(block.shape, 8.0 * block.dtype.itemsize)
@@ -145,7 +149,12 @@ class Road:
         elif road == PICTURE:
             from arzip.pictures import picture_predictions
 
+            _one_torch_thread()
             yield from picture_predictions(block, self.depth, profile=_profile(self.settings.level), net=self._net)
+        elif road == DRAWING:
+            from arzip.mixing.drawing_road import drawing_predictions
+
+            yield from drawing_predictions(block, self.depth)
 
     def _engine(self, plain: NDArray[np.uint8]) -> EngineModel:
         from arzip.mixing.byte_road import engine_of

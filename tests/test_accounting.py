@@ -23,6 +23,7 @@ from arzip.exact.layers import Dense, Layer
 from arzip.exact.real import real_reading
 from arzip.formats import take_apart
 from arzip.mixing.byte_road import EngineModel
+from arzip.mixing.drawing_road import drawing_code_lengths, drawing_predictions, encode_drawing
 from arzip.nets.guided_model import GuidedModel
 from arzip.nets.local_pixelcnn import LocalPixelCNN
 from arzip.nets.picture_model import PictureModel
@@ -185,6 +186,19 @@ def test_the_picture_engines_costs_lie_where_its_samples_lie(picture: np.ndarray
         assert costs.shape == block.shape and costs.min() > 0
         # What nobody could foresee costs more than what surrounds it.
         assert costs[9:12, 20:23].mean() > 1.3 * costs.mean()
+
+
+@pytest.mark.parametrize("shape", [(20, 40, 3), (60, 9, 1), (15, 33, 4)])
+def test_the_drawing_engines_costs_lie_where_its_pixels_lie(shape: tuple[int, int, int]) -> None:
+    block = np.zeros(shape, np.uint8)
+    block[:, 5:] = 200
+    block[10:12, 6:8] = [17, 90, 33, 61][: shape[2]]
+    costs = drawing_code_lengths(block, 8)
+    assert costs.shape == shape and costs.min() >= 0
+    assert costs.sum() == pytest.approx(encode_drawing(block, 8)[1])
+    spot = costs[10:12, 6:8].mean()
+    assert spot > 4 * costs.mean() and spot > costs[13:15, 6:8].mean()
+    assert sum(len(x) for _, x in drawing_predictions(block, 8)) >= block.shape[0] * block.shape[1] * 0.9
 
 
 def test_stages_of_a_guided_net(picture: np.ndarray) -> None:
