@@ -103,14 +103,14 @@ def as_csv(groups: Iterable[Group]) -> str:
 def readme_table(groups: Iterable[Group], elsewhere: Mapping[str, Mapping[str, int]]) -> str:
     """The README's table: a line per group, the smallest peers of the same run beside those measured elsewhere.
 
-    `elsewhere` holds sizes by group and tool.
+    `elsewhere` holds sizes by group and tool; what was measured in the same run goes before them.
     """
     lines = ["| data | original | arzip | others |", "|---|---:|---:|---|"]
     for group in groups:
         rows = sorted_rows(totals(group.measured))
         ours = [row for row in rows if row.ours and row.bytes is not None]
         others = {row.name: row.bytes for row in rows if not row.ours and row.bytes is not None}
-        shown = sorted({**others, **elsewhere.get(group.name, {})}.items(), key=lambda item: item[1])[:_PEERS_IN_README]
+        shown = sorted({**elsewhere.get(group.name, {}), **others}.items(), key=lambda item: item[1])[:_PEERS_IN_README]
         first = next((row for row in ours if row.name == "arzip -5"), ours[0]) if ours else None
         cell = f"{first.bytes:,}" if first else "failed"
         cell += "".join(f"; {row.name.removeprefix('arzip ')} {row.bytes:,}" for row in ours if row is not first)
