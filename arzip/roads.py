@@ -31,6 +31,7 @@ BLOCK_LIMIT = 1 << 26  # symbols
 _GUIDED = "guided_net"  # the family of nets that the picture engine takes
 _PURE_MODEL, _GUIDED_MODEL = "photo-1", "photo-2"
 _NET_LEVEL = 4  # levels below do without a net
+_BROAD_LEVEL = 8  # levels from here on have more and broader guides
 _SAMPLE = 48, 256  # rows and columns that roads for pictures are compared on
 _PIECE = 1 << 16  # bytes looked at together by `_hopeless`
 _SMALLEST_SIDE = 48  # bytes; shorter side data is stored
@@ -223,7 +224,9 @@ def Bytes(settings: Settings) -> Road:  # noqa: N802
 
 def _profile(level: int) -> int:
     """The picture engine's profile of a level."""
-    return 0 if level < _NET_LEVEL else 1
+    if level < _NET_LEVEL:
+        return 0
+    return 1 if level < _BROAD_LEVEL else 2
 
 
 def _hopeless(plain: NDArray[np.uint8]) -> bool:
