@@ -34,7 +34,7 @@ from arzip import roads
 from arzip.blocks import Grid, block_grid
 from arzip.container import Fields, SectionWriter, pack, read_sections, recover_sections
 from arzip.errors import CorruptArchive, LimitExceeded
-from arzip.formats import FORMATS, RAW, raw, recognised, take_apart
+from arzip.formats import FORMATS, RAW, raw, rebuild, recognised, take_apart
 from arzip.formats.base import Parsed
 from arzip.settings import Settings
 from arzip.store import FINGERPRINT
@@ -183,7 +183,8 @@ def decompress_stream(source: BinaryIO, sink: BinaryIO, settings: Settings, *, r
         for block in walk.plain_blocks(pool):
             out.write(_plain(block))
         if walk.head is not None:
-            out.write(walk.rebuilt(pool))
+            for piece in walk.rebuilt(pool):
+                out.write(piece)
     report.bytes_out = out.count
     if walk.end is None:
         if not recover:
@@ -261,8 +262,8 @@ class _Walk:
             self.settings.progress(block.nbytes)
             yield block
 
-    def rebuilt(self, pool: ThreadPoolExecutor) -> bytes:
-        """The file of a format, from its head, parts and frames."""
+    def rebuilt(self, pool: ThreadPoolExecutor) -> Iterator[bytes]:
+        """The file of a format in pieces, from its head, parts and frames."""
         assert self.head is not None
         number, count = self.head.number(255), self.head.number(1 << 20)
         if number not in FORMATS:
@@ -276,7 +277,7 @@ class _Walk:
             grid.fill(symbols.array, self._decoded(pool, road, pairs))
         if next(frames, None) is not None:
             raise CorruptArchive("the archive is damaged: it has more frames than blocks")
-        return FORMATS[number].build(Parsed(tuple(symbols for symbols, _, _ in described), side))
+        return rebuild(number, Parsed(tuple(symbols for symbols, _, _ in described), side))
 
     def _part(self, fields: Fields) -> tuple[Symbols, Grid, roads.Road]:
         kind = KINDS[fields.number(len(KINDS) - 1)]

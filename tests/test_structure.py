@@ -17,7 +17,7 @@ LAYERS = [
     ["coding"],
     ["mixing"],
     ["nets", "formats", "container"],
-    ["store", "pictures"],
+    ["store", "pictures", "audio"],
     ["roads"],
     ["archive"],
     ["training", "library", "jobs", "inspection"],

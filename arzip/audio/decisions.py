@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from arzip.audio.contexts import class_of_neighbour, class_of_past, class_of_ratio, class_of_size, unit_of
 from arzip.audio.mixture import MEAN, RATE, RATES, SHAPE, WINDOW, Mixture, gather, learn, mix
 from arzip.audio.tables import OCTANTS, OUTER, ROUND, logit, tail
 from arzip.coding.compiled_coder import read_bit
@@ -28,18 +29,11 @@ MOST_DECISIONS = 96  # of one sample, more than there can be
 _SIDE, _OCTANT, _BEYOND, _INSIDE = 0, 1, 2, 3
 _DEEP = 6  # halvings inside a piece that are mixed
 _LEAST_SCALE = 0.04
-_LEAST_UNIT = 0.06
 _FLOOR = 1e-6  # of density, in a scale's length: heavy tails
 _LEAST_MASS = 1e-14
 _PRIOR = 0.3  # of a value's count in the histogram
 _LOWEST = 256  # of a probability in 2^-24
 _ONE = 1 << 24
-
-
-@inlined
-def _value(k: Integer, listed: Any, low: Real) -> Real:
-    """The value of a rank."""
-    return low + (listed[k] if listed.shape[0] > 0 else np.float64(k))
 
 
 @inlined
@@ -159,58 +153,6 @@ def _in_units(p: Real) -> Integer:
 
 
 @inlined
-def _class_of_ratio(ratio: Real) -> Integer:
-    k = np.int64(0)
-    for limit in (0.35, 0.6, 0.85, 1.2, 1.8, 3.0):
-        if ratio > limit:
-            k += 1
-    return k
-
-
-@inlined
-def _class_of_size(unit: Real) -> Integer:
-    k = np.int64(0)
-    limit = 0.125
-    while unit > limit and k < 23:
-        limit *= 1.6
-        k += 1
-    return k
-
-
-@inlined
-def _class_of_past(m: Mixture, c: Integer) -> Integer:
-    last, older = m.recent[c, 0], m.recent[c, 1]
-    k = np.int64(0)
-    for limit in (-1.0, -0.3, 0.3, 1.0):
-        if last >= limit:
-            k += 3
-    for limit in (-0.4, 0.4):
-        if older >= limit:
-            k += 1
-    return k
-
-
-@inlined
-def _class_of_neighbour(m: Mixture, c: Integer) -> Integer:
-    """By the newest residual of the partner channel, or the third last of a single one."""
-    near = m.recent[c, 2]
-    if m.recent.shape[0] > 1:
-        near = m.recent[c - 1 if c > 0 else 1, 0]
-    k = np.int64(0)
-    for limit in (-1.8, -0.8, -0.25, 0.25, 0.8, 1.8):
-        if near >= limit:
-            k += 1
-    return k
-
-
-@inlined
-def _unit(m: Mixture, c: Integer, last: Integer) -> Real:
-    """The running error that the limits follow."""
-    unit = 0.35 * m.scales[c, last, 0] + 0.4 * m.scales[c, last, 1] + 0.25 * m.scales[c, last, 2]
-    return unit if unit > _LEAST_UNIT else _LEAST_UNIT
-
-
-@inlined
 def _limit(best: Real, distance: Real, side: Integer, listed: Any, low: Real, count: Integer) -> Integer:
     """The rank at which what is further than a distance begins (above), or what is nearer (below)."""
     if side == 1:
@@ -246,9 +188,9 @@ def code_sample(
     span = listed[listed.shape[0] - 1] if listed.shape[0] > 0 else np.float64(count)
     if best > lowest + span + 1.0:
         best = lowest + span + 1.0
-    unit = _unit(m, c, last)
-    ratio = _class_of_ratio(m.scales[c, last, 0] / (m.scales[c, last, 2] + 0.01))
-    size, past, neighbour = _class_of_size(unit), _class_of_past(m, c), _class_of_neighbour(m, c)
+    unit = unit_of(m, c, last)
+    ratio = class_of_ratio(m.scales[c, last, 0] / (m.scales[c, last, 2] + 0.01))
+    size, past, neighbour = class_of_size(unit), class_of_past(m, c), class_of_neighbour(m, c)
     floor = math.floor(best)
     part = np.int64((best - floor) * 8.0)
     experts = m.experts.shape[0]
@@ -357,7 +299,7 @@ def note_error(m: Mixture, c: Integer, means: Any, x: Real, rank: Integer, histo
     last = means.shape[0] - 1
     m.recent[c, 2] = m.recent[c, 1]
     m.recent[c, 1] = m.recent[c, 0]
-    m.recent[c, 0] = (x - means[last]) / _unit(m, c, last)
+    m.recent[c, 0] = (x - means[last]) / unit_of(m, c, last)
     for k in range(means.shape[0]):
         error = abs(x - means[k]) + 0.001
         for r in range(3):

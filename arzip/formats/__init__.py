@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
-from arzip.errors import LimitExceeded, UnsupportedInput
-from arzip.formats import bmp, gzip, npy, pdf, png, pnm, raw, zip
-from arzip.formats.base import Format, Parsed
+from collections.abc import Iterator
 
-__all__ = ["FORMATS", "RAW", "recognised", "take_apart"]
+from arzip.errors import LimitExceeded, UnsupportedInput
+from arzip.formats import aiff, bmp, flac, gzip, npy, pdf, png, pnm, raw, wav, zip
+from arzip.formats.base import Format, Parsed, PiecewiseFormat
+
+__all__ = ["FORMATS", "PIECEWISE", "RAW", "rebuild", "recognised", "take_apart"]
 
 RAW = 0  # plain bytes: one part, no side data
 # Numbers are for ever; the order is that of preference.
-FORMATS: dict[int, Format] = {RAW: raw, 1: pnm, 2: bmp, 3: npy, 16: png, 17: gzip, 18: zip, 19: pdf}
+FORMATS: dict[int, Format] = {
+    RAW: raw,
+    1: pnm,
+    2: bmp,
+    3: npy,
+    4: wav,
+    5: aiff,
+    6: flac,
+    16: png,
+    17: gzip,
+    18: zip,
+    19: pdf,
+}
+PIECEWISE: dict[int, PiecewiseFormat] = {4: wav, 5: aiff}
 
 
 def recognised(head: bytes) -> bool:
@@ -30,9 +45,26 @@ def take_apart(data: bytes) -> tuple[int, Parsed | None, str | None]:
             continue
         try:
             parsed = format_.parse(data)
-            if format_.build(parsed) == data:
+            if _same(rebuild(number, parsed), data):
                 return number, parsed, None
             return RAW, None, f"{format_.NAME}: taking it apart does not give the same bytes; kept as bytes"
         except (UnsupportedInput, LimitExceeded) as error:
             return RAW, None, f"{format_.NAME}: {error}; kept as bytes"
     return RAW, None, None
+
+
+def rebuild(number: int, parsed: Parsed) -> Iterator[bytes]:
+    """The file again, in one or more pieces."""
+    if number in PIECEWISE:
+        yield from PIECEWISE[number].pieces(parsed)
+    else:
+        yield FORMATS[number].build(parsed)
+
+
+def _same(pieces: Iterator[bytes], data: bytes) -> bool:
+    at = 0
+    for piece in pieces:
+        if data[at : at + len(piece)] != piece:
+            return False
+        at += len(piece)
+    return at == len(data)
