@@ -40,7 +40,7 @@ from arzip.settings import Settings
 from arzip.store import FINGERPRINT
 from arzip.symbols import KINDS, Symbols
 
-__all__ = ["Report", "compress_stream", "decompress_stream"]
+__all__ = ["Report", "compress_stream", "decode_frame", "decompress_stream", "described_part"]
 
 PIECE = 20 << 20  # bytes of a stream in memory at once
 FORMAT_LIMIT = 1 << 30  # larger files are streamed as bytes, never taken apart
@@ -103,13 +103,21 @@ def _opened(head: bytes, source: BinaryIO, settings: Settings) -> tuple[int, Par
     if not recognised(head) and settings.model is None:
         return RAW, None, None, head
     if len(head) == PIECE:
-        head += source.read(FORMAT_LIMIT)
+        head = _whole(head, source)
     if len(head) > FORMAT_LIMIT:
         return RAW, None, f"larger than {FORMAT_LIMIT >> 20} MiB; kept as bytes", head
     number, parsed, note = take_apart(head)
     if parsed is None and settings.model is not None:
         parsed = raw.parse(head)
     return number, parsed, note, head
+
+
+def _whole(head: bytes, source: BinaryIO) -> bytes:
+    """All of the source up to the limit and one byte more; read again where it can be, which spares a copy."""
+    if source.seekable():
+        source.seek(-len(head), io.SEEK_CUR)
+        return source.read(FORMAT_LIMIT + 1)
+    return head + source.read(FORMAT_LIMIT + 1 - len(head))
 
 
 def _pieces(first: list[bytes], source: BinaryIO) -> Iterator[bytes]:
@@ -247,7 +255,7 @@ class _Walk:
             if body is None:
                 return "a damaged frame"
             try:
-                return _decode_frame(body, shape, road)
+                return decode_frame(body, shape, road)
             except (CorruptArchive, LimitExceeded) as error:
                 if self.recover:
                     return str(error)
@@ -268,7 +276,7 @@ class _Walk:
         number, count = self.head.number(255), self.head.number(1 << 20)
         if number not in FORMATS:
             raise CorruptArchive(f"the archive uses format {number}, which this version of arzip does not know")
-        described = [self._part(self.head) for _ in range(count)]
+        described = [self._part(described_part(self.head, self.settings)) for _ in range(count)]
         side = roads.unpack_side(self.head.rest(), self.settings)
         frames = self._frames()
         for symbols, grid, road in described:
@@ -279,23 +287,31 @@ class _Walk:
             raise CorruptArchive("the archive is damaged: it has more frames than blocks")
         return rebuild(number, Parsed(tuple(symbols for symbols, _, _ in described), side))
 
-    def _part(self, fields: Fields) -> tuple[Symbols, Grid, roads.Road]:
-        kind = KINDS[fields.number(len(KINDS) - 1)]
-        depth = fields.number(32)
-        shape = tuple(fields.number(DECLARED_LIMIT) for _ in range(fields.number(4)))
-        block = tuple(fields.number(DECLARED_LIMIT) for _ in range(fields.number(4))) or shape
-        self._declared += math.prod(shape)
-        if self._declared > min(DECLARED_LIMIT, self.settings.limit):
-            raise LimitExceeded(
-                f"the archive declares {self._declared} symbols, more than the limit of {self.settings.limit}"
-            )
-        name = fields.text().decode("ascii", "replace")
-        mark = fields.raw(FINGERPRINT) if name else b""
-        symbols = Symbols(kind, np.zeros(shape, dtype=roads.dtype_of(kind, depth)), depth)
-        return symbols, Grid(shape, block), roads.named(symbols, name, mark, self.settings)
+    def _part(self, part: tuple[Symbols, Grid, roads.Road]) -> tuple[Symbols, Grid, roads.Road]:
+        self._declared += part[0].dims
+        _check_declared(self._declared, self.settings)
+        return part
 
 
-def _decode_frame(body: bytes, shape: tuple[int, ...] | None, road: roads.Road) -> NDArray[Any]:
+def _check_declared(count: int, settings: Settings) -> None:
+    if count > min(DECLARED_LIMIT, settings.limit):
+        raise LimitExceeded(f"the archive declares {count} symbols, more than the limit of {settings.limit}")
+
+
+def described_part(fields: Fields, settings: Settings) -> tuple[Symbols, Grid, roads.Road]:
+    """The next part of a head: zeros of its shape, cut, road; raises CorruptArchive, ModelError, LimitExceeded."""
+    kind = KINDS[fields.number(len(KINDS) - 1)]
+    depth = fields.number(32)
+    shape = tuple(fields.number(DECLARED_LIMIT) for _ in range(fields.number(4)))
+    block = tuple(fields.number(DECLARED_LIMIT) for _ in range(fields.number(4))) or shape
+    _check_declared(math.prod(shape), settings)
+    name = fields.text().decode("ascii", "replace")
+    mark = fields.raw(FINGERPRINT) if name else b""
+    symbols = Symbols(kind, np.zeros(shape, dtype=roads.dtype_of(kind, depth)), depth)
+    return symbols, Grid(shape, block), roads.named(symbols, name, mark, settings)
+
+
+def decode_frame(body: bytes, shape: tuple[int, ...] | None, road: roads.Road) -> NDArray[Any]:
     fields = Fields(body)
     code, count = fields.number(255), fields.number(roads.BLOCK_LIMIT)
     check = fields.raw(4)

@@ -20,6 +20,7 @@ LAYERS = [
     ["store", "pictures", "audio"],
     ["roads"],
     ["archive"],
+    ["seeking"],
     ["training", "library", "jobs", "inspection"],
     ["bench"],
     ["cli", "__init__"],

@@ -1,4 +1,4 @@
-"""Small contexts of a sample's decisions: how loud, rising or falling, what came just before and in the other channel."""
+"""Small contexts of a sample's decisions: how loud, rising or falling, what came before and in the other channel."""
 
 from __future__ import annotations
 

@@ -209,7 +209,9 @@ def code_sample(
     ):
         wide = 0
         scale = m.scales[c, last, 1]
-        _density_window(m, histogram, best, scale if scale > _LEAST_SCALE else _LEAST_SCALE, first, listed, lowest, count)
+        _density_window(
+            m, histogram, best, scale if scale > _LEAST_SCALE else _LEAST_SCALE, first, listed, lowest, count
+        )
     low, high = np.int64(0), np.int64(count)
     phase, heap, side, level, beyond, piece = _SIDE, np.int64(1), np.int64(0), np.int64(0), np.int64(0), np.int64(0)
     while high - low > 1:

@@ -1,8 +1,8 @@
 """A frame of sound, sample by sample and channel by channel, in either direction: one compiled loop for both.
 
-    predict   all predictions of the sample             (predictor)
-    code      the decisions that lead to its rank       (decisions)
-    learn     running errors, then the predictors
+predict   all predictions of the sample             (predictor)
+code      the decisions that lead to its rank       (decisions)
+learn     running errors, then the predictors
 """
 
 from __future__ import annotations

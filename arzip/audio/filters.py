@@ -1,7 +1,7 @@
 """The sums that the predictors are made of: long filters and least squares, in doubles, each in one fixed order.
 
-A sum over taps runs in eight partial sums that are added at the end, so that its order is written here and not chosen by
-a compiler. Everything else is element by element, which a compiler may vectorise without changing a bit.
+A sum over taps runs in eight partial sums that are added at the end, so that its order is written here, not chosen by a
+compiler. Everything else is element by element, which a compiler may vectorise without changing a bit.
 """
 
 from __future__ import annotations
@@ -95,6 +95,6 @@ def solve_squares(moments: Any, work: Any, w: Any, size: Integer) -> None:
     for back in range(n):
         k = n - one - back
         value = work[k, n]
-        for j in range(k + one, n):
+        for j in range(np.uintp(k + one), n):
             value -= work[k, j] * w[j]
         w[k] = value / work[k, k]

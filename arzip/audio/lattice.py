@@ -1,7 +1,7 @@
 """Which values the samples of a channel take: x = offset + step * k, with k in a range, or in a list where few occur.
 
-Files that were amplified, or made from fewer bits, leave out most values. A common step is divided out before anything is
-predicted. Where the values that remain still leave more gaps than chance would, the ones that occur are listed, and
+Files that were amplified, or made from fewer bits, leave out most values. A common step is divided out before any
+prediction. Where the values that remain still leave more gaps than chance would, the ones that occur are listed, and
 the coder numbers them: rank 0 is the least. Predictors always see k, the coder sees ranks.
 """
 
@@ -76,7 +76,7 @@ def _sparse(x: NDArray[Any], values: NDArray[np.int64], step: int) -> bool:
     sites = (high - low) / step + 1
     inside = int(((x >= low) & (x <= high)).sum())
     hit = int(((values >= low) & (values <= high)).sum())
-    return hit < _FEW * sites * -np.expm1(-inside / sites)
+    return bool(hit < _FEW * sites * -np.expm1(-inside / sites))
 
 
 def write_lattice(lattice: Lattice) -> bytes:

@@ -1,6 +1,6 @@
 """A frame of sound as a payload, and back.
 
-    payload = preset u8, number of lattices u8 (one for all channels, or one for each), the lattices, the coder's words
+payload = preset u8, number of lattices u8 (one for all channels, or one for each), the lattices, the coder's words
 """
 
 from __future__ import annotations

@@ -17,15 +17,15 @@ FORMATS: dict[int, Format] = {
     1: pnm,
     2: bmp,
     3: npy,
-    4: wav,
-    5: aiff,
-    6: flac,
+    5: wav,
+    6: aiff,
+    7: flac,
     16: png,
     17: gzip,
     18: zip,
     19: pdf,
 }
-PIECEWISE: dict[int, PiecewiseFormat] = {4: wav, 5: aiff}
+PIECEWISE: dict[int, PiecewiseFormat] = {5: wav, 6: aiff}
 
 
 def recognised(head: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""AIFF and AIFC without compression (NONE, twos, sowt, in24, in32): samples to the audio engine, the rest as side data."""
+"""AIFF and AIFC without compression (NONE, twos, sowt, in24, in32): samples to the audio engine, the rest aside."""
 
 from __future__ import annotations
 

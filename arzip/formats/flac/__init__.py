@@ -1,8 +1,7 @@
 """FLAC from any encoder: samples to the audio engine, what the encoder chose as side data, and the same stream again.
 
 The stream is not encoded anew: every choice (predictors, their coefficients, Rice parameters) is a field of the side
-data, and everything else follows from the samples. Any byte of the file that frames do not explain is kept before or behind
-them.
+data, and everything else follows from the samples. What frames do not explain is kept as it is.
 """
 
 from __future__ import annotations
@@ -42,9 +41,7 @@ def parse(data: bytes) -> Parsed:
     fields, counts = np.zeros((STREAMS, 2 * len(data) + 64), np.int16), np.zeros(STREAMS, np.int64)
     numbers, work = np.full(2, -1, np.int64), np.zeros((channels, MOST_BLOCK), np.int64)
     weights = np.zeros(_ORDERS, np.int64)
-    end, done, frames = read_frames(
-        padded, begin, len(data), numbers, samples, bits, work, weights, fields, counts
-    )
+    end, done, frames = read_frames(padded, begin, len(data), numbers, samples, bits, work, weights, fields, counts)
     if not done:
         raise UnsupportedInput("its frames cannot be read")
     samples = samples[:done]

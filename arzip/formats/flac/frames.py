@@ -121,9 +121,7 @@ def _read_frame(
             fields[HEADERS, counts[HEADERS]] = value - 32768 if value > 32767 else value
             counts[HEADERS] += 1
     for c in range(channels):
-        at = read_subframe(
-            data, at, end * 8, work[c], size, _channel_bits(layout, c, bits), weights, fields, counts
-        )
+        at = read_subframe(data, at, end * 8, work[c], size, _channel_bits(layout, c, bits), weights, fields, counts)
         if at < 0:
             return failed
     _from_layout(work, size, layout)
@@ -196,7 +194,7 @@ def write_frames(
     residuals: Any,
 ) -> Integer:  # fmt: skip
     """The inverse of `read_frames`; bytes written, or -1 where fields are damaged or `out` is too small."""
-    counts_place = residuals[: STREAMS]
+    counts_place = residuals[:STREAMS]
     values = residuals[STREAMS:]
     for i in range(STREAMS):
         counts_place[i] = 0
