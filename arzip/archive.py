@@ -38,6 +38,7 @@ from arzip.formats import FORMATS, RAW, raw, rebuild, recognised, take_apart
 from arzip.formats.base import Parsed
 from arzip.settings import Settings
 from arzip.store import FINGERPRINT
+from arzip.streams import DIGEST, Checked, Counted
 from arzip.symbols import KINDS, Symbols
 
 __all__ = ["Report", "compress_stream", "decode_frame", "decompress_stream", "described_part"]
@@ -45,7 +46,6 @@ __all__ = ["Report", "compress_stream", "decode_frame", "decompress_stream", "de
 PIECE = 20 << 20  # bytes of a stream in memory at once
 FORMAT_LIMIT = 1 << 30  # larger files are streamed as bytes, never taken apart
 DECLARED_LIMIT = 1 << 36  # symbols in one part
-DIGEST = 8  # bytes
 Given = TypeVar("Given")
 Made = TypeVar("Made")
 
@@ -178,13 +178,13 @@ def decompress_stream(source: BinaryIO, sink: BinaryIO, settings: Settings, *, r
     """
     started = time.monotonic()
     report = Report()
-    out = _Checked(sink)
+    out = Checked(sink)
     if recover:
         data = source.read()
         report.bytes_in = len(data)
         sections = recover_sections(data)
     else:
-        counted = _Counted(source)
+        counted = Counted(source)
         sections = read_sections(counted)  # type: ignore[arg-type]
     walk = _Walk(sections, settings, report, recover)
     with _pool(settings.threads) as pool:
@@ -359,28 +359,3 @@ def _ordered(
     finally:
         for future in waiting:
             future.cancel()
-
-
-class _Checked(io.RawIOBase):
-    """Counts and digests what passes to the sink."""
-
-    def __init__(self, sink: BinaryIO) -> None:
-        self.sink, self.count, self.digest = sink, 0, hashlib.blake2b(digest_size=DIGEST)
-
-    def write(self, data: Any) -> int:
-        self.sink.write(data)
-        self.digest.update(data)
-        self.count += len(data)
-        return len(data)
-
-
-class _Counted:
-    """Counts what is read from the source."""
-
-    def __init__(self, source: BinaryIO) -> None:
-        self._source, self.count = source, 0
-
-    def read(self, size: int = -1) -> bytes:
-        data = self._source.read(size)
-        self.count += len(data)
-        return data
