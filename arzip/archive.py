@@ -16,7 +16,6 @@ The blocks of a part are coded independently, so they go through a pool of threa
 from __future__ import annotations
 
 import hashlib
-import io
 import math
 import time
 import zlib
@@ -115,7 +114,7 @@ def _opened(head: bytes, source: BinaryIO, settings: Settings) -> tuple[int, Par
 def _whole(head: bytes, source: BinaryIO) -> bytes:
     """All of the source up to the limit and one byte more; read again where it can be, which spares a copy."""
     if source.seekable():
-        source.seek(-len(head), io.SEEK_CUR)
+        source.seek(-len(head), 1)
         return source.read(FORMAT_LIMIT + 1)
     return head + source.read(FORMAT_LIMIT + 1 - len(head))
 

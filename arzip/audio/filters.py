@@ -93,8 +93,8 @@ def solve_squares(moments: Any, work: Any, w: Any, size: Integer) -> None:
             for j in range(i, n + one):
                 row[j] -= factor * pivot[j]
     for back in range(n):
-        k = np.uintp(n - one - back)
-        value = work[k, n]
-        for j in range(k + one, n):
-            value -= work[k, j] * w[j]
-        w[k] = value / work[k, k]
+        last = np.uintp(n - one - back)
+        value = work[last, n]
+        for j in range(last + one, n):
+            value -= work[last, j] * w[j]
+        w[last] = value / work[last, last]

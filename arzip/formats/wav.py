@@ -1,8 +1,8 @@
 """WAV (RIFF, RF64, BW64): integer samples to the audio engine, everything before and after them as side data.
 
 Chunks are walked up to the samples; sizes that lie (0, all ones, beyond the end of the file) end at the end of the
-file, and what is left of an incomplete last sample belongs to the trailer. The header says how samples lie, so it is all
-that building needs.
+file, and what is left of an incomplete last sample belongs to the trailer. How samples lie is in the header, which is
+all that building needs.
 """
 
 from __future__ import annotations

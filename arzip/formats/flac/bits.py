@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from arzip.compiled import Integer, compiled
 
-__all__ = ["SPARE", "crc8", "crc16", "get", "get_signed", "put", "put_unary", "unary"]
+__all__ = ["SPARE", "frame_check", "get", "get_signed", "header_check", "put", "put_unary", "unary"]
 
 SPARE = 8  # bytes
 _LAST = 0xFF
@@ -88,7 +88,7 @@ def put_unary(out: Any, at: Integer, count: Integer) -> Integer:
 
 
 @compiled
-def crc8(data: Any, first: Integer, last: Integer) -> Integer:
+def header_check(data: Any, first: Integer, last: Integer) -> Integer:
     """The checksum of a header, bytes first to last."""
     value = np.int64(0)
     for i in range(first, last):
@@ -97,7 +97,7 @@ def crc8(data: Any, first: Integer, last: Integer) -> Integer:
 
 
 @compiled
-def crc16(data: Any, first: Integer, last: Integer) -> Integer:
+def frame_check(data: Any, first: Integer, last: Integer) -> Integer:
     """The checksum of a frame, bytes first to last."""
     value = np.int64(0)
     for i in range(first, last):

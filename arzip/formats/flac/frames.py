@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from arzip.compiled import Integer, compiled
-from arzip.formats.flac.bits import crc8, crc16, get, put
+from arzip.formats.flac.bits import frame_check, get, header_check, put
 from arzip.formats.flac.subframes import HEADERS, STREAMS, read_subframe, take, write_subframe
 
 __all__ = ["MOST_BLOCK", "read_frames", "write_frames"]
@@ -214,7 +214,7 @@ def write_frames(
         spot = _put_number(out, spot, number + (done if varying else frame))
         wide, rate_wide = _extra_bits(code, rate)
         spot = put(out, put(out, spot, extra & 0xFFFF, wide), extra_rate & 0xFFFF, rate_wide)
-        spot = put(out, spot, crc8(out, first, spot >> 3), 8)
+        spot = put(out, spot, header_check(out, first, spot >> 3), 8)
         for c in range(channels):
             for t in range(size):
                 work[c, t] = samples[done + t, c]
@@ -225,6 +225,6 @@ def write_frames(
             if spot < 0:
                 return np.int64(_FAILED)
         at = spot + 7 >> 3
-        at = put(out, at * 8, crc16(out, first, at), 16) >> 3
+        at = put(out, at * 8, frame_check(out, first, at), 16) >> 3
         done += size
     return at
