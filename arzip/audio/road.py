@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arzip.audio.engine import AudioEngine
-from arzip.audio.lattice import lattices_of, read_lattice, write_lattice
+from arzip.audio.lattice import Lattice, lattices_of, read_lattice, write_lattice
 from arzip.audio.presets import PRESETS, preset_of
 from arzip.coding.coder import Encoder
 from arzip.coding.compiled_coder import closed, start, words_of
@@ -31,10 +31,11 @@ def encode_audio(block: NDArray[Any], *, level: int) -> tuple[bytes, float]:
     lattices = lattices_of(block)
     each = lattices * channels if len(lattices) == 1 else lattices
     ranks = np.stack([lattice.to_ranks(block[:, c]) for c, lattice in enumerate(each)])
-    engine, encoder, ideal = AudioEngine(len(block), channels, lattices, PRESETS[number]), Encoder(), 0.0
-    for p, bits in engine.predictions(ranks):
-        encoder.write(p, bits)
-        ideal += float(ideal_bits(p, bits).sum())
+    encoder, ideal = Encoder(), 0.0
+    if not _silent(lattices):
+        for p, bits in AudioEngine(len(block), channels, lattices, PRESETS[number]).predictions(ranks):
+            encoder.write(p, bits)
+            ideal += float(ideal_bits(p, bits).sum())
     head = bytes([number, len(lattices)]) + b"".join(write_lattice(lattice) for lattice in lattices)
     return head + encoder.finish(), ideal + 8 * len(head)
 
@@ -53,8 +54,16 @@ def decode_audio(payload: bytes, shape: tuple[int, ...], depth: int) -> NDArray[
         raise CorruptArchive("a coded stream is not a whole number of words: the archive is damaged")
     words = words_of(rest)
     coder = start(words)
-    ranks = AudioEngine(shape[0], shape[1], lattices, PRESETS[number]).read(words, coder)
+    if _silent(lattices):
+        ranks = np.zeros(shape[::-1], np.int64)
+    else:
+        ranks = AudioEngine(shape[0], shape[1], lattices, PRESETS[number]).read(words, coder)
     if not closed(coder, words):
         raise CorruptArchive("a coded stream contradicts its model: the archive is damaged")
     each = lattices * shape[1] if count == 1 else lattices
     return np.stack([lattice.to_samples(row) for lattice, row in zip(each, ranks, strict=True)], axis=1)
+
+
+def _silent(lattices: list[Lattice]) -> bool:
+    """Whether every sample of a frame is known without a decision."""
+    return all(lattice.ranks == 1 for lattice in lattices)

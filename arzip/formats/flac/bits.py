@@ -1,6 +1,6 @@
 """Bits of FLAC frames, most significant first, and their checksums, in compiled code.
 
-Positions are in bits; data to read ends with eight spare bytes, data to write begins as zeros.
+Positions are in bits; data to read ends with spare bytes, data to write begins as zeros.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from arzip.compiled import Integer, compiled
 
 __all__ = ["SPARE", "frame_check", "get", "get_signed", "header_check", "put", "put_unary", "unary"]
 
-SPARE = 8  # bytes
+SPARE = 64  # bytes, so that headers and single numbers may be read before anyone asks whether they were there
 _LAST = 0xFF
 
 

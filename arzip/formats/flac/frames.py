@@ -95,7 +95,7 @@ def _read_frame(
     """One frame from byte `first` on; (byte after it, its samples), or (-1, 0)."""
     failed = np.int64(_FAILED), np.int64(0)
     at = first * 8
-    if at + 16 * 8 > end * 8 or get(data, at, 14) != _SYNC:
+    if first >= end or get(data, at, 14) != _SYNC:
         return failed
     head = get(data, at + 14, 18)
     varying, code, rate, layout = head >> 16 & 1, head >> 12 & 15, head >> 8 & 15, head >> 4 & 15
@@ -118,7 +118,7 @@ def _read_frame(
         return failed
     for value in (head >> 9, head & 511, extra, extra_rate):
         if counts[HEADERS] < fields.shape[1]:
-            fields[HEADERS, counts[HEADERS]] = value - 32768 if value > 32767 else value
+            fields[HEADERS, counts[HEADERS]] = value - 65536 if value > 32767 else value
             counts[HEADERS] += 1
     for c in range(channels):
         at = read_subframe(data, at, end * 8, work[c], size, _channel_bits(layout, c, bits), weights, fields, counts)

@@ -80,7 +80,7 @@ def _read_residual(
     escape = (1 << wide) - 1
     t = order
     for part in range(1 << parts_log):
-        if at + 64 > end:
+        if at > end:
             return np.int64(_FAILED)
         k = get(data, at, wide)
         at += wide
@@ -162,7 +162,7 @@ def read_subframe(
     bits -= wasted
     _note(fields, counts, KINDS, kind)
     _note(fields, counts, KINDS, wasted)
-    if bits < 1 or kind >= 64 or at + 64 > end:
+    if bits < 1 or kind >= 64 or at > end:
         return np.int64(_FAILED)
     if kind == _CONSTANT:
         x[0] = get_signed(data, at, bits)
@@ -177,7 +177,7 @@ def read_subframe(
             at += bits
     elif _FIXED <= kind <= _FIXED + 4 or kind >= _LPC:
         order = kind - _FIXED if kind < _LPC else kind - _LPC + 1
-        if order > size or at + order * (bits + 16) + 64 > end:
+        if order > size or at + order * bits > end:
             return np.int64(_FAILED)
         for t in range(order):
             x[t] = get_signed(data, at, bits)
@@ -190,7 +190,7 @@ def read_subframe(
             at += 9
             _note(fields, counts, KINDS, precision)
             _note(fields, counts, KINDS, shift)
-            if shift < 0:
+            if shift < 0 or at + order * precision > end:
                 return np.int64(_FAILED)
             for i in range(order):
                 weights[i] = get_signed(data, at, precision)
