@@ -99,13 +99,13 @@ def compress_stream(source: BinaryIO, sink: BinaryIO, settings: Settings) -> Rep
 
 def _opened(head: bytes, source: BinaryIO, settings: Settings) -> tuple[int, Parsed | None, str | None, bytes]:
     """What `take_apart` makes of a file that a format or a model wants whole; and what was read of it."""
-    if not recognised(head) and settings.model is None:
+    if not recognised(head) and settings.model is None and settings.pcm is None:
         return RAW, None, None, head
     if len(head) == PIECE:
         head = _whole(head, source)
     if len(head) > FORMAT_LIMIT:
         return RAW, None, f"larger than {FORMAT_LIMIT >> 20} MiB; kept as bytes", head
-    number, parsed, note = take_apart(head)
+    number, parsed, note = take_apart(head, settings.pcm)
     if parsed is None and settings.model is not None:
         parsed = raw.parse(head)
     return number, parsed, note, head

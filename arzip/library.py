@@ -27,6 +27,7 @@ def compress(
     *,
     level: int = 5,
     model: str | None = None,
+    pcm: str | None = None,
     adapt: bool = True,
     lanes: int | None = None,
     device: str = "auto",
@@ -39,6 +40,7 @@ def compress(
             a PNM file.
         level: 1 (fastest) to 9 (smallest).
         model: id or folder of a trained model; None chooses by measuring.
+        pcm: encoding and channels of raw samples, such as s16le,2.
         adapt: False codes with trained nets alone.
         lanes: of the adaptive engine, 1 to 64; None: by length.
         threads: blocks coded at once; never changes the bytes.
@@ -47,7 +49,13 @@ def compress(
         UnsupportedInput, ModelError.
     """
     settings = Settings(
-        level=level, model=model, adapt=adapt, lanes=lanes, device=device, threads=threads or os.cpu_count() or 1
+        level=level,
+        model=model,
+        pcm=pcm,
+        adapt=adapt,
+        lanes=lanes,
+        device=device,
+        threads=threads or os.cpu_count() or 1,
     )
     out = io.BytesIO()
     compress_stream(io.BytesIO(_file_of(data)), out, settings)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["aiff", "chunk", "tones", "wav"]
+__all__ = ["aiff", "chunk", "packed", "tones", "wav"]
 
 
 def tones(length: int, channels: int = 2, bits: int = 16, seed: int = 3) -> NDArray[np.int64]:

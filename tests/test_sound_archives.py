@@ -53,6 +53,23 @@ def test_what_cannot_be_taken_apart_comes_back_with_one_line(data: bytes) -> Non
     assert back.getvalue() == data
 
 
+@pytest.mark.parametrize("layout", ["s8,2", "u8,1", "s16le,2", "s16be,3", "s24le,2", "s24be,1", "s32le,2", "s32be,1"])
+def test_raw_samples_of_a_known_layout_come_back(layout: str) -> None:
+    data = sounds.packed(SOUND[:700], 2) + b"odd"
+    out, back = io.BytesIO(), io.BytesIO()
+    report = compress_stream(io.BytesIO(data), out, Settings(level=1, pcm=layout))
+    assert set(report.roads) <= {"audio", "stored"}
+    out.seek(0)
+    decompress_stream(out, back, Settings())
+    assert back.getvalue() == data
+
+
+@pytest.mark.parametrize("layout", ["s16", "u16le,2", "s16le,0", "s16le,99", "s24,1", ""])
+def test_unknown_layouts_are_refused(layout: str) -> None:
+    with pytest.raises(UnsupportedInput):
+        compress_stream(io.BytesIO(b"samples"), io.BytesIO(), Settings(pcm=layout))
+
+
 def test_threads_never_change_the_bytes(framed: bytes) -> None:
     data = sounds.wav(SOUND, after=b"end")
     assert arzip.compress(data, level=1, threads=1) == framed == arzip.compress(data, level=1, threads=3)
@@ -67,7 +84,7 @@ def test_samples_of_any_time(framed: bytes, tmp_path: Path) -> None:
             assert part.dtype == np.int16
             np.testing.assert_array_equal(part, SOUND[start:stop])
         assert sound.read(4) == b"RIFF"
-        assert sound.seek(-3, io.SEEK_END) and sound.read() == b"end"
+        assert sound.seek(-4, io.SEEK_END) and sound.read() == b"end\0"
         with pytest.raises(UnsupportedInput):
             sound.read_samples(5, 4)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from arzip.errors import LimitExceeded, UnsupportedInput
-from arzip.formats import aiff, bmp, flac, gzip, npy, pdf, png, pnm, raw, wav, zip
+from arzip.formats import aiff, bmp, flac, gzip, npy, pdf, png, pnm, raw, raw_pcm, wav, zip
 from arzip.formats.base import Format, Parsed, PiecewiseFormat
 
 __all__ = ["FORMATS", "PIECEWISE", "RAW", "rebuild", "recognised", "take_apart"]
 
 RAW = 0  # plain bytes: one part, no side data
+RAW_PCM = 8
 # Numbers are for ever; the order is that of preference.
 FORMATS: dict[int, Format] = {
     RAW: raw,
@@ -20,12 +21,13 @@ FORMATS: dict[int, Format] = {
     5: wav,
     6: aiff,
     7: flac,
+    RAW_PCM: raw_pcm,
     16: png,
     17: gzip,
     18: zip,
     19: pdf,
 }
-PIECEWISE: dict[int, PiecewiseFormat] = {5: wav, 6: aiff}
+PIECEWISE: dict[int, PiecewiseFormat] = {5: wav, 6: aiff, RAW_PCM: raw_pcm}
 
 
 def recognised(head: bytes) -> bool:
@@ -33,13 +35,18 @@ def recognised(head: bytes) -> bool:
     return any(format_.sniff(head) for format_ in FORMATS.values())
 
 
-def take_apart(data: bytes) -> tuple[int, Parsed | None, str | None]:
+def take_apart(data: bytes, layout: str | None = None) -> tuple[int, Parsed | None, str | None]:
     """The first format that takes the file and gives back the same bytes.
+
+    Args:
+        layout: of raw samples, when the caller says that the file is nothing else (see `raw_pcm`).
 
     Returns:
         Its number, the parts, and None; or RAW, None, and one line that says why a recognised file goes as bytes
         (None when no format knows the file).
     """
+    if layout is not None:
+        return RAW_PCM, raw_pcm.parse_as(data, layout), None
     for number, format_ in FORMATS.items():
         if not format_.sniff(data):
             continue
