@@ -26,6 +26,7 @@ _TILE_COLUMNS = 2048
 _ONE_TILE = 150_000  # pixels; larger pictures keep two cores busy
 _SMALLEST_LEVEL = 8  # levels from here on give size more than speed
 _SAMPLES = 1 << 20  # of every channel in a frame of sound, 24 seconds at 44.1 kHz: adapting takes seconds
+_FASTEST_LEVEL = 2  # levels up to here give speed more than size: more frames for more cores
 _BLOCKS_LIMIT = 1 << 24
 
 
@@ -80,7 +81,8 @@ def block_grid(symbols: Symbols, settings: Settings) -> Grid:
         return Grid(shape, (*_tile(shape[0], shape[1], settings.level), max(1, shape[2])))
     rows = max(1, shape[0])
     if symbols.kind == "audio":
-        return Grid(shape, (-(-rows // -(-rows // _SAMPLES)), max(1, shape[1])))
+        most = _SAMPLES if settings.level > _FASTEST_LEVEL else _SAMPLES // 2
+        return Grid(shape, (-(-rows // -(-rows // most)), max(1, shape[1])))
     if symbols.array.nbytes > _UNCUT:
         # An even number of equal blocks keeps two cores busy to the end.
         pairs = -(-symbols.array.nbytes // (2 * _BYTES))

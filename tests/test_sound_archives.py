@@ -24,7 +24,7 @@ SOUND = sounds.tones(3000)
 @pytest.fixture
 def framed(monkeypatch: pytest.MonkeyPatch) -> bytes:
     """An archive of a WAV file in four frames of 750 samples."""
-    monkeypatch.setattr(blocks, "_SAMPLES", 800)
+    monkeypatch.setattr(blocks, "_SAMPLES", 1600)
     return arzip.compress(sounds.wav(SOUND, after=b"end"), level=1)
 
 

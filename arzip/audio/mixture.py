@@ -132,15 +132,17 @@ def gather(
 @compiled
 def mix(m: Mixture) -> Real:
     """The probability of a decision from all inputs; what spoke is noted for `learn`."""
-    total = 0.0
-    for r in range(3):
-        row = m.rows[m.chosen[ROW + r]]
-        blend = 0.0
-        for i in range(m.inputs.shape[0]):
-            blend += row[i] * m.inputs[i]
-        m.mixed[r] = logistic(blend)
-        total += blend
-    total = total / 3.0
+    first, second, third = m.rows[m.chosen[ROW]], m.rows[m.chosen[ROW + 1]], m.rows[m.chosen[ROW + 2]]
+    a = b = c = 0.0
+    for i in range(m.inputs.shape[0]):
+        x = m.inputs[i]
+        a += first[i] * x
+        b += second[i] * x
+        c += third[i] * x
+    m.mixed[0] = logistic(a)
+    m.mixed[1] = logistic(b)
+    m.mixed[2] = logistic(c)
+    total = (a + b + c) / 3.0
     place = total
     if not (place > -7.9):
         place = -7.9
