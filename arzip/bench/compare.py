@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from arzip.archive import compress_stream, decompress_stream
-from arzip.bench.peers import FILE_PEERS, IMAGE_PEERS, Peer
+from arzip.bench.peers import FILE_PEERS, IMAGE_PEERS, SOUND_PEERS, Peer
 from arzip.errors import ArzipError
 from arzip.files import open_input
 from arzip.formats import take_apart
@@ -39,6 +39,8 @@ def compare_file(path: Path, settings: Settings) -> list[dict[str, Any]]:
         if path.suffix.lower() == ".png":
             rows.append(_row("PNG as given", len(data), 0.0, 0.0, ""))
         rows += [_measure(peer, parsed.parts[0].array) for peer in IMAGE_PEERS]
+    if parsed is not None and parsed.parts[0].kind == "audio":
+        rows += [_measure(peer, parsed.parts[0].array) for peer in SOUND_PEERS]
     for row in rows:
         row["bits_per_dim"] = round(8 * row["bytes"] / max(report.dims, 1), 5) if row["bytes"] else None
     return rows

@@ -17,7 +17,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FILE_PEERS", "IMAGE_PEERS", "Peer"]
+__all__ = ["FILE_PEERS", "IMAGE_PEERS", "SOUND_PEERS", "Peer"]
 
 
 @dataclass(frozen=True)
@@ -125,3 +125,26 @@ IMAGE_PEERS = (
     Peer("JPEG XL -e7", "imagecodecs", _jxl(7), _jxl_back),
     Peer("JPEG XL -e9", "imagecodecs", _jxl(9), _jxl_back),
 )
+
+
+def _flac(samples: NDArray[Any]) -> bytes:
+    """Samples int16 or int32 [T, C] through libFLAC's level 8; those of int32 as 24 bits."""
+    import soundfile
+
+    out = io.BytesIO()
+    wide = samples.dtype.itemsize == 4
+    scaled = samples.astype(np.int32) << 8 if wide else samples
+    subtype = "PCM_24" if wide else "PCM_16"
+    soundfile.write(out, scaled, 44100, format="FLAC", subtype=subtype, compression_level=1.0)
+    return out.getvalue()
+
+
+def _flac_back(data: bytes) -> NDArray[Any]:
+    import soundfile
+
+    samples, _ = soundfile.read(io.BytesIO(data), dtype="int32", always_2d=True)
+    wide = soundfile.info(io.BytesIO(data)).subtype == "PCM_24"
+    return np.asarray(samples >> (8 if wide else 16))
+
+
+SOUND_PEERS = (Peer("FLAC -8", "soundfile", _flac, _flac_back),)
