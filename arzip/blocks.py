@@ -81,7 +81,8 @@ def block_grid(symbols: Symbols, settings: Settings) -> Grid:
         return Grid(shape, (*_tile(shape[0], shape[1], settings.level), max(1, shape[2])))
     rows = max(1, shape[0])
     if symbols.kind == "audio":
-        most = _SAMPLES if settings.level > _FASTEST_LEVEL else _SAMPLES // 2
+        most = 2 * _SAMPLES // max(2, shape[1])  # many channels share the memory of two
+        most = most if settings.level > _FASTEST_LEVEL else most // 2
         return Grid(shape, (-(-rows // -(-rows // most)), max(1, shape[1])))
     if symbols.array.nbytes > _UNCUT:
         # An even number of equal blocks keeps two cores busy to the end.

@@ -38,7 +38,7 @@ def parse(data: bytes) -> Parsed:
         raise UnsupportedInput("a stream of unknown length or unusual depth is not taken apart")
     padded = np.frombuffer(data + bytes(SPARE), np.uint8)
     samples = np.zeros((total, channels), np.int32)
-    fields, counts = np.zeros((STREAMS, 2 * len(data) + 64), np.int16), np.zeros(STREAMS, np.int64)
+    fields, counts = np.zeros((STREAMS, len(data) // 2 + (1 << 16)), np.int16), np.zeros(STREAMS, np.int64)
     numbers, work = np.full(2, -1, np.int64), np.zeros((channels, MOST_BLOCK), np.int64)
     weights = np.zeros(_ORDERS, np.int64)
     end, done, frames = read_frames(padded, begin, len(data), numbers, samples, bits, work, weights, fields, counts)
