@@ -25,6 +25,8 @@ _TILE_PIXELS = 1 << 20  # of pictures: large tiles learn more, and bound memory
 _TILE_COLUMNS = 2048
 _ONE_TILE = 150_000  # pixels; larger pictures keep two cores busy
 _SMALLEST_LEVEL = 8  # levels from here on give size more than speed
+_SAMPLES = 1 << 20  # of every channel in a frame of sound, 24 seconds at 44.1 kHz: adapting takes seconds
+_FASTEST_LEVEL = 2  # levels up to here give speed more than size: more frames for more cores
 _BLOCKS_LIMIT = 1 << 24
 
 
@@ -78,6 +80,10 @@ def block_grid(symbols: Symbols, settings: Settings) -> Grid:
     if symbols.kind == "image":
         return Grid(shape, (*_tile(shape[0], shape[1], settings.level), max(1, shape[2])))
     rows = max(1, shape[0])
+    if symbols.kind == "audio":
+        most = 2 * _SAMPLES // max(2, shape[1])  # many channels share the memory of two
+        most = most if settings.level > _FASTEST_LEVEL else most // 2
+        return Grid(shape, (-(-rows // -(-rows // most)), max(1, shape[1])))
     if symbols.array.nbytes > _UNCUT:
         # An even number of equal blocks keeps two cores busy to the end.
         pairs = -(-symbols.array.nbytes // (2 * _BYTES))

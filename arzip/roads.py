@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BLOCK_LIMIT", "Bytes", "Coded", "Road", "choose", "dtype_of", "named", "pack_side", "unpack_side"]
 
-STORED, ENGINE, MODEL, PICTURE, DRAWING = 0, 1, 2, 3, 4  # for ever
+STORED, ENGINE, MODEL, PICTURE, DRAWING, AUDIO = 0, 1, 2, 3, 4, 5  # for ever
 BLOCK_LIMIT = 1 << 26  # symbols
 _GUIDED = "guided_net"  # the family of nets that the picture engine takes
 _PURE_MODEL, _GUIDED_MODEL = "photo-1", "photo-2"
@@ -70,6 +70,8 @@ class Road:
             coded = self._picture(block)
         elif self.model is not None:
             coded = self._modelled(self.model, block)
+        elif self.settings.adapt and self.kind == "audio":
+            coded = self._sound(block)
         elif self.settings.adapt and not _hopeless(plain):
             coded = self._adaptive(plain)
         if coded is None or len(coded.payload) >= plain.nbytes:
@@ -87,6 +89,10 @@ class Road:
         if road in (PICTURE, DRAWING) and self.kind == "image" and len(shape) == 3:
             return self._painted(road, payload, shape)
         size = int(np.prod(shape, dtype=np.int64)) * self.dtype.itemsize
+        if road == AUDIO and self.kind == "audio" and len(shape) == 2:
+            from arzip.audio.road import decode_audio
+
+            return decode_audio(payload, shape, 8 * self.dtype.itemsize).astype(self.dtype)
         if road == ENGINE:
             from arzip.mixing.byte_road import decode_bytes
 
@@ -215,6 +221,12 @@ class Road:
         from arzip.mixing.drawing_road import decode_drawing
 
         return decode_drawing(payload, shape, self.depth).astype(self.dtype)
+
+    def _sound(self, block: NDArray[Any]) -> Coded:
+        from arzip.audio.road import encode_audio
+
+        payload, ideal = encode_audio(block, level=self.settings.level)
+        return Coded(AUDIO, payload, "audio", ideal)
 
 
 def Bytes(settings: Settings) -> Road:  # noqa: N802

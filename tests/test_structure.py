@@ -12,14 +12,15 @@ FILES = sorted(ROOT.rglob("*.py"))
 LONGEST = 360
 # A module may import from lines above its own, and within its own package.
 LAYERS = [
-    ["errors", "compiled", "symbols", "causal", "fronts", "settings", "recipe", "blocks", "files", "outcome"],
+    ["errors", "compiled", "symbols", "causal", "fronts", "settings", "recipe", "blocks", "files", "outcome", "streams"],
     ["exact"],
     ["coding"],
     ["mixing"],
     ["nets", "formats", "container"],
-    ["store", "pictures"],
+    ["store", "pictures", "audio"],
     ["roads"],
     ["archive"],
+    ["seeking"],
     ["training", "library", "jobs", "inspection"],
     ["bench"],
     ["report"],

@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
-from arzip.errors import LimitExceeded, UnsupportedInput
-from arzip.formats import bmp, gzip, npy, pdf, png, pnm, raw, zip
-from arzip.formats.base import Format, Parsed
+from collections.abc import Iterator
 
-__all__ = ["FORMATS", "RAW", "recognised", "take_apart"]
+from arzip.errors import LimitExceeded, UnsupportedInput
+from arzip.formats import aiff, bmp, flac, gzip, npy, pdf, png, pnm, raw, raw_pcm, wav, zip
+from arzip.formats.base import Format, Parsed, PiecewiseFormat
+
+__all__ = ["FORMATS", "PIECEWISE", "RAW", "rebuild", "recognised", "take_apart"]
 
 RAW = 0  # plain bytes: one part, no side data
+RAW_PCM = 8
 # Numbers are for ever; the order is that of preference.
-FORMATS: dict[int, Format] = {RAW: raw, 1: pnm, 2: bmp, 3: npy, 16: png, 17: gzip, 18: zip, 19: pdf}
+FORMATS: dict[int, Format] = {
+    RAW: raw,
+    1: pnm,
+    2: bmp,
+    3: npy,
+    5: wav,
+    6: aiff,
+    7: flac,
+    RAW_PCM: raw_pcm,
+    16: png,
+    17: gzip,
+    18: zip,
+    19: pdf,
+}
+PIECEWISE: dict[int, PiecewiseFormat] = {5: wav, 6: aiff, RAW_PCM: raw_pcm}
 
 
 def recognised(head: bytes) -> bool:
@@ -18,21 +35,43 @@ def recognised(head: bytes) -> bool:
     return any(format_.sniff(head) for format_ in FORMATS.values())
 
 
-def take_apart(data: bytes) -> tuple[int, Parsed | None, str | None]:
+def take_apart(data: bytes, layout: str | None = None) -> tuple[int, Parsed | None, str | None]:
     """The first format that takes the file and gives back the same bytes.
+
+    Args:
+        layout: of raw samples, when the caller says that the file is nothing else (see `raw_pcm`).
 
     Returns:
         Its number, the parts, and None; or RAW, None, and one line that says why a recognised file goes as bytes
         (None when no format knows the file).
     """
+    if layout is not None:
+        return RAW_PCM, raw_pcm.parse_as(data, layout), None
     for number, format_ in FORMATS.items():
         if not format_.sniff(data):
             continue
         try:
             parsed = format_.parse(data)
-            if format_.build(parsed) == data:
+            if _same(rebuild(number, parsed), data):
                 return number, parsed, None
             return RAW, None, f"{format_.NAME}: taking it apart does not give the same bytes; kept as bytes"
         except (UnsupportedInput, LimitExceeded) as error:
             return RAW, None, f"{format_.NAME}: {error}; kept as bytes"
     return RAW, None, None
+
+
+def rebuild(number: int, parsed: Parsed) -> Iterator[bytes]:
+    """The file again, in one or more pieces."""
+    if number in PIECEWISE:
+        yield from PIECEWISE[number].pieces(parsed)
+    else:
+        yield FORMATS[number].build(parsed)
+
+
+def _same(pieces: Iterator[bytes], data: bytes) -> bool:
+    at = 0
+    for piece in pieces:
+        if data[at : at + len(piece)] != piece:
+            return False
+        at += len(piece)
+    return at == len(data)
