@@ -2,19 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from arzip.errors import LimitExceeded, UnsupportedInput
-from arzip.formats import apng, bmp, gif, gzip, npy, pdf, png, pnm, raw, tar, tga, tiff, zip
-from arzip.formats.base import Format, Parsed
+from arzip.formats import (
+    aiff,
+    apng,
+    bmp,
+    flac,
+    gif,
+    gzip,
+    npy,
+    pdf,
+    png,
+    pnm,
+    raw,
+    raw_pcm,
+    tar,
+    tga,
+    tiff,
+    wav,
+    zip,
+)
+from arzip.formats.base import Format, Parsed, PiecewiseFormat
 from arzip.formats.nested import Nested, opened
 
-__all__ = ["FORMATS", "RAW", "recognised", "take_apart"]
+__all__ = ["FORMATS", "PIECEWISE", "RAW", "rebuild", "recognised", "take_apart"]
 
 RAW = 0  # plain bytes: one part, no side data
-# Numbers are for ever; the order is that of preference.
-FORMATS: dict[int, Format] = {RAW: raw, 1: pnm, 2: bmp, 3: npy, 26: apng, 16: png, 17: gzip, 18: zip, 19: pdf}
-FORMATS |= {21: gif, 22: tiff, 25: tar, 20: tga}  # what has no magic number comes last
+RAW_PCM = 8
 NESTED = 24
+# Numbers are for ever; the order is that of preference.
+FORMATS: dict[int, Format] = {
+    RAW: raw,
+    1: pnm,
+    2: bmp,
+    3: npy,
+    5: wav,
+    6: aiff,
+    7: flac,
+    RAW_PCM: raw_pcm,
+    26: apng,
+    16: png,
+    17: gzip,
+    18: zip,
+    19: pdf,
+    21: gif,
+    22: tiff,
+    25: tar,
+    20: tga,  # has no magic number
+}
 FORMATS[NESTED] = Nested(FORMATS)
+PIECEWISE: dict[int, PiecewiseFormat] = {5: wav, 6: aiff, RAW_PCM: raw_pcm}
 CONTAINERS = {17, 18, 19, 25}  # formats whose bytes may be files
 
 
@@ -23,13 +62,19 @@ def recognised(head: bytes) -> bool:
     return any(format_.sniff(head) for format_ in FORMATS.values())
 
 
-def take_apart(data: bytes, *, nested: bool = True) -> tuple[int, Parsed | None, str | None]:
-    """The first format that takes the file and gives back the same bytes; nested: with all files inside it.
+def take_apart(data: bytes, layout: str | None = None, *, nested: bool = True) -> tuple[int, Parsed | None, str | None]:
+    """The first format that takes the file and gives back the same bytes.
+
+    Args:
+        layout: of raw samples, when the caller says that the file is nothing else (see `raw_pcm`).
+        nested: whether files inside the file are taken apart, too.
 
     Returns:
         Its number, the parts, and None; or RAW, None, and one line that says why a recognised file goes as bytes
         (None when no format knows the file).
     """
+    if layout is not None:
+        return RAW_PCM, raw_pcm.parse_as(data, layout), None
     note = None
     for number, format_ in FORMATS.items():
         if not format_.sniff(data):
@@ -38,9 +83,26 @@ def take_apart(data: bytes, *, nested: bool = True) -> tuple[int, Parsed | None,
             parsed = format_.parse(data)
             if nested and number in CONTAINERS:
                 number, parsed = NESTED, opened(number, parsed, len(data), FORMATS)
-            if FORMATS[number].build(parsed) == data:
+            if _same(rebuild(number, parsed), data):
                 return number, parsed, None
             note = note or f"{format_.NAME}: taking it apart does not give the same bytes; kept as bytes"
         except (UnsupportedInput, LimitExceeded) as error:
             note = note or f"{format_.NAME}: {error}; kept as bytes"
     return RAW, None, note
+
+
+def rebuild(number: int, parsed: Parsed) -> Iterator[bytes]:
+    """The file again, in one or more pieces."""
+    if number in PIECEWISE:
+        yield from PIECEWISE[number].pieces(parsed)
+    else:
+        yield FORMATS[number].build(parsed)
+
+
+def _same(pieces: Iterator[bytes], data: bytes) -> bool:
+    at = 0
+    for piece in pieces:
+        if data[at : at + len(piece)] != piece:
+            return False
+        at += len(piece)
+    return at == len(data)

@@ -8,6 +8,8 @@ from typing import Any
 
 from arzip.causal import Causal
 from arzip.exact.layers import Layer
+from arzip.nets.guided_model import GuidedModel
+from arzip.nets.guided_net import GuidedNet
 from arzip.nets.local_pixelcnn import LocalPixelCNN
 from arzip.nets.picture_model import PictureModel
 
@@ -24,5 +26,6 @@ class Family:
 
 
 NETS = {
+    "guided_net": Family(GuidedNet, GuidedModel, "image"),
     "local_pixelcnn": Family(LocalPixelCNN, PictureModel, "image"),
 }

@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from arzip.training.guided import GuidedSampler
 from arzip.training.loop import Loss, Sampler
 from arzip.training.pictures import PictureSampler
 
@@ -29,6 +30,16 @@ def _picture_loss(net: nn.Module, batch: tuple[Tensor, ...]) -> tuple[Tensor, Te
     return (lengths * weights).sum(), weights.sum()
 
 
+def _guided_loss(net: nn.Module, batch: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+    features, base, value, weight = batch
+    total = weight.new_zeros(())
+    for c in range(len(features)):
+        lengths = -net.log2_likelihood(features[c], base[c], value[c], c)  # type: ignore[operator]
+        total = total + (lengths * weight[c]).sum()
+    return total, weight.sum()
+
+
 TASKS = {
+    "guided_net": Task(GuidedSampler, _guided_loss),
     "local_pixelcnn": Task(PictureSampler, _picture_loss),
 }
