@@ -129,3 +129,14 @@ def test_damaged_headers_are_refused_or_give_some_file(data: bytes) -> None:
     assert refused > 10
     with pytest.raises(CorruptArchive):
         FORMATS[number].build(Parsed((), parsed.side))
+
+
+@pytest.mark.parametrize(
+    "header", [b"{'a': (1,\n" * 8, b"(" * 3000, b"{'descr': 7, 'shape': (), 'fortran_order': 0}", b"\xff"]
+)
+@pytest.mark.parametrize("version", [b"\1\0", b"\2\0", b"\3\0", b"\7\7"])
+def test_npy_headers_that_are_no_python(header: bytes, version: bytes) -> None:
+    """Found by fuzzing: a header cut inside of brackets raised TokenError."""
+    size = len(header).to_bytes(2 if version == b"\1\0" else 4, "little")
+    number, _, note = take_apart(b"\x93NUMPY" + version + size + header)
+    assert number == RAW and note is not None and "\n" not in note
