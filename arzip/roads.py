@@ -126,6 +126,10 @@ class Road:
             from arzip.mixing.drawing_road import drawing_code_lengths
 
             return drawing_code_lengths(block, self.depth)
+        if road == AUDIO:
+            from arzip.audio.road import audio_code_lengths
+
+            return audio_code_lengths(block, level=self.settings.level)
         if road != STORED:
             raise UnsupportedInput(f"road {road} cannot tell what its symbols cost")
         return np.full(block.shape, 8.0 * block.dtype.itemsize)
@@ -162,6 +166,10 @@ class Road:
             from arzip.mixing.drawing_road import drawing_predictions
 
             yield from drawing_predictions(block, self.depth)
+        elif road == AUDIO:
+            from arzip.audio.road import audio_predictions
+
+            yield from audio_predictions(block, level=self.settings.level)
 
     def _engine(self, plain: NDArray[np.uint8]) -> EngineModel:
         from arzip.mixing.byte_road import engine_of
