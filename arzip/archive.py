@@ -22,7 +22,6 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, BinaryIO, TypeVar
 
@@ -35,6 +34,7 @@ from arzip.container import Fields, SectionWriter, pack, read_sections, recover_
 from arzip.errors import CorruptArchive, LimitExceeded
 from arzip.formats import FORMATS, RAW, raw, rebuild, recognised, take_apart
 from arzip.formats.base import Parsed
+from arzip.outcome import Frame, Report
 from arzip.settings import Settings
 from arzip.store import FINGERPRINT
 from arzip.streams import DIGEST, Checked, Counted
@@ -47,25 +47,6 @@ FORMAT_LIMIT = 1 << 30  # larger files are streamed as bytes, never taken apart
 DECLARED_LIMIT = 1 << 36  # symbols in one part
 Given = TypeVar("Given")
 Made = TypeVar("Made")
-
-
-@dataclass
-class Report:
-    """What was done; sizes in bytes, `dims` symbols coded, `ideal_bits` the models' own code length."""
-
-    bytes_in: int = 0
-    bytes_out: int = 0
-    dims: int = 0
-    ideal_bits: float = 0.0
-    roads: dict[str, int] = field(default_factory=dict)  # label -> symbols
-    notes: list[str] = field(default_factory=list)
-    lost: list[str] = field(default_factory=list)  # what recovery could not read
-    seconds: float = 0.0
-
-    @property
-    def model(self) -> str:
-        """The road that took the most symbols."""
-        return max(self.roads, key=lambda name: self.roads[name], default="stored")
 
 
 # ------------------------------------------------------------------------------------------------------- compress
@@ -145,7 +126,9 @@ def _write_parts(
         block = grid.block if any(b < n for b, n in zip(grid.block, shape, strict=True)) else ()
         head += pack(KINDS.index(symbols.kind), symbols.depth, len(shape), *shape, len(block), *block)
         head += pack(road.model.id.encode()) + road.model.fingerprint if road.model else pack(b"")
-    writer.section("H", head + roads.pack_side(parsed.side, settings))
+    side = roads.pack_side(parsed.side, settings)
+    report.side = len(side)
+    writer.section("H", head + side)
     for symbols, grid, road in planned:
         _write_frames(writer, grid.blocks(symbols.array), road, pool, settings, report)
 
@@ -163,6 +146,7 @@ def _write_frames(
         writer.section("F", pack(coded.road, block.size) + check + coded.payload)
         report.dims += block.size
         report.ideal_bits += coded.ideal_bits
+        report.frames.append(Frame(coded.road, len(coded.payload), coded.ideal_bits))
         report.roads[coded.label] = report.roads.get(coded.label, 0) + block.size
         settings.progress(block.nbytes)
 

@@ -25,7 +25,7 @@ from arzip.mixing.picture_engine import PictureEngine
 from arzip.nets.guided_net import GuidedNet
 from arzip.nets.wavefront_model import PLANES, runs
 
-__all__ = ["decode_picture", "encode_picture"]
+__all__ = ["decode_picture", "encode_picture", "picture_code_lengths", "picture_predictions"]
 
 _WITH_NET = 128
 
@@ -65,15 +65,43 @@ def decode_picture(payload: bytes, shape: tuple[int, ...], depth: int, net: Guid
     return tile
 
 
-def _decisions(
-    symbols: NDArray[np.int32], depth: int, profile: int, net: GuidedNet | None
+def picture_code_lengths(
+    block: NDArray[Any], depth: int, *, profile: int, net: GuidedNet | None
+) -> NDArray[np.float64]:
+    """What each sample of `encode_picture` costs in bits, [H, W, C]."""
+    lengths = np.zeros(block.shape)
+    for planes in PLANES[block.shape[2]]:
+        symbols = np.ascontiguousarray(block[..., planes], dtype=np.int32)
+        ends = np.zeros(symbols.shape, np.int64)
+        group = np.zeros(symbols.shape)
+        for p, x in _decisions(symbols, depth, profile, net, ends):
+            # A run's samples are those that were told a count just now; every sample takes a decision at least.
+            here = np.nonzero(ends)
+            order = np.argsort(ends[here])
+            so_far = np.concatenate([np.zeros(1), np.cumsum(ideal_bits(p, x))])[ends[here][order]]
+            group[tuple(axis[order] for axis in here)] = np.diff(so_far, prepend=0.0)
+            ends[here] = 0
+        lengths[..., planes] = group
+    return lengths
+
+
+def picture_predictions(
+    block: NDArray[Any], depth: int, *, profile: int, net: GuidedNet | None
 ) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int32]]]:
-    """Every decision of planes [H, W, C] coded together, in order, in runs of whole fronts."""
+    """What `encode_picture` hands to the coder."""
+    for planes in PLANES[block.shape[2]]:
+        yield from _decisions(np.ascontiguousarray(block[..., planes], dtype=np.int32), depth, profile, net)
+
+
+def _decisions(
+    symbols: NDArray[np.int32], depth: int, profile: int, net: GuidedNet | None, ends: NDArray[np.int64] | None = None
+) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int32]]]:
+    """Every decision of planes [H, W, C] coded together, in order, in runs of whole fronts; `ends` as the engine's."""
     height, width, planes = symbols.shape
     engine = PictureEngine((height, width, planes), depth=depth, profile=PROFILES[profile], components=_components(net))
     for fronts in runs(engine.starts):
         features = engine.look_ahead(fronts.start, fronts.stop, symbols)
-        yield engine.write(np.stack([_outputs(net, features[c], c) for c in range(planes)]))
+        yield engine.write(np.stack([_outputs(net, features[c], c) for c in range(planes)]), ends)
 
 
 def _read(

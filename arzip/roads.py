@@ -7,17 +7,22 @@ measuring, and a block that cannot shrink is stored. `choose` picks the model of
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from arzip import store
+from arzip.causal import Prediction
 from arzip.container import Fields, pack
 from arzip.errors import CorruptArchive, UnsupportedInput
 from arzip.settings import Settings
 from arzip.symbols import Symbols
+
+if TYPE_CHECKING:
+    from arzip.mixing.byte_road import EngineModel
 
 __all__ = ["BLOCK_LIMIT", "Bytes", "Coded", "Road", "choose", "dtype_of", "named", "pack_side", "unpack_side"]
 
@@ -98,6 +103,69 @@ class Road:
         if len(plain) != size:
             raise CorruptArchive("a frame's length does not match its size: the archive is damaged")
         return np.frombuffer(plain, self.dtype).reshape(shape)
+
+    def costs(self, road: int, block: NDArray[Any]) -> NDArray[np.float64]:
+        """Bits of every symbol of a block that took a road; float64, the shape of the block.
+
+        What the payload has beyond them counts as the coder's. Raises UnsupportedInput for a road that cannot tell.
+        """
+        if road == MODEL and self.model is not None:
+            _one_torch_thread()
+            return np.asarray(self.model.causal.code_lengths(block))
+        if road == ENGINE:
+            plain = np.ascontiguousarray(block).reshape(-1).view(np.uint8)
+            by_byte = self._engine(plain).code_lengths(plain)
+            return np.asarray(by_byte.reshape(*block.shape, -1).sum(axis=-1))
+        if road == PICTURE:
+            from arzip.pictures import picture_code_lengths
+
+            _one_torch_thread()
+            return picture_code_lengths(block, self.depth, profile=_profile(self.settings.level), net=self._net)
+        if road == DRAWING:
+            from arzip.mixing.drawing_road import drawing_code_lengths
+
+            return drawing_code_lengths(block, self.depth)
+        if road != STORED:
+            raise UnsupportedInput(f"road {road} cannot tell what its symbols cost")
+        return np.full(block.shape, 8.0 * block.dtype.itemsize)
+
+    def stages(self, road: int, block: NDArray[Any], total: float) -> dict[str, float]:
+        """A block's code length in bits after each stage of a road, in order; the last is `total`, the sum of `costs`.
+
+        A net that is read in floating point first, then exactly, then mixed has a stage for each, so that their
+        differences tell what each of them costs or gains.
+        """
+        if road == STORED or self.model is None or road not in (MODEL, PICTURE):
+            return {"stored" if road == STORED else "adaptive engine": total}
+        from arzip.nets.real_readings import real_bits
+
+        stages = real_bits(self.model.family, self.model.net, block)
+        if road == MODEL:
+            return {**stages, "frequency rows": total} if stages else {"exact net": total}
+        return {**stages, "adaptive mixer": total} if stages else {"adaptive engine": total}
+
+    def predictions(self, road: int, block: NDArray[Any]) -> Iterator[tuple[Prediction, NDArray[np.int32]]]:
+        """What the coder was given for a block: probabilities and symbols, in coding order; nothing when stored."""
+        if road == MODEL and self.model is not None:
+            _one_torch_thread()
+            yield from self.model.causal.predictions(block)
+        elif road == ENGINE:
+            plain = np.ascontiguousarray(block).reshape(-1).view(np.uint8)
+            yield from self._engine(plain).predictions(plain)
+        elif road == PICTURE:
+            from arzip.pictures import picture_predictions
+
+            _one_torch_thread()
+            yield from picture_predictions(block, self.depth, profile=_profile(self.settings.level), net=self._net)
+        elif road == DRAWING:
+            from arzip.mixing.drawing_road import drawing_predictions
+
+            yield from drawing_predictions(block, self.depth)
+
+    def _engine(self, plain: NDArray[np.uint8]) -> EngineModel:
+        from arzip.mixing.byte_road import engine_of
+
+        return engine_of(plain, self.settings.lanes)
 
     def _modelled(self, model: store.Loaded, block: NDArray[Any]) -> Coded:
         from arzip.coding.drive import encode_symbols

@@ -9,6 +9,7 @@ bits where the encoder notes them.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -19,14 +20,15 @@ from arzip.coding.compiled_coder import BROKEN, FIELDS, closed, start, words_of
 from arzip.coding.length import ideal_bits
 from arzip.errors import CorruptArchive, UnsupportedInput
 from arzip.mixing import drawing_state as at
-from arzip.mixing.drawing_state import new_drawing_state, packed
+from arzip.mixing.drawing_state import DrawingState, new_drawing_state, packed
 from arzip.mixing.drawing_walk import walk
 
-__all__ = ["decode_drawing", "encode_drawing"]
+__all__ = ["decode_drawing", "drawing_code_lengths", "drawing_predictions", "encode_drawing"]
 
 _PIECE = 1 << 19  # decisions held at once, or pixels read between two looks at the coder
 _NARROW = 32
 _MOST_PIXELS = 1 << 28
+_NO_CODER, _NO_WORDS = np.zeros(FIELDS, np.uint64), np.zeros(0, np.uint32)
 
 
 def encode_drawing(block: NDArray[Any], depth: int) -> tuple[bytes, float]:
@@ -38,6 +40,40 @@ def encode_drawing(block: NDArray[Any], depth: int) -> tuple[bytes, float]:
 
     Raises UnsupportedInput when that is not so.
     """
+    encoder, total = Encoder(), 0.0
+    for p, bits in drawing_predictions(block, depth):
+        encoder.write(p, bits)
+        total += float(ideal_bits(p, bits).sum())
+    return encoder.finish(), total
+
+
+def drawing_predictions(block: NDArray[Any], depth: int) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int32]]]:
+    """What `encode_drawing` hands to the coder, piece by piece."""
+    height, width, state, most = _known(block, depth)
+    out, taken = np.zeros(_PIECE, np.int32), np.zeros(_PIECE, np.int32)
+    for first in range(0, height * width, _PIECE // most):
+        made = _walked(min(first + _PIECE // most, height * width), out, taken, state)
+        yield out[:made], taken[:made]
+
+
+def drawing_code_lengths(block: NDArray[Any], depth: int) -> NDArray[np.float64]:
+    """What each pixel costs in bits, shared equally by its samples, for it is coded whole; [H, W, C]."""
+    height, width, state, most = _known(block, depth)
+    out, taken = np.zeros(_PIECE, np.int32), np.zeros(_PIECE, np.int32)
+    lengths = np.zeros(height * width)
+    for first in range(0, height * width, _PIECE // most):
+        last, ends = min(first + _PIECE // most, height * width), [0]
+        for place in range(first, last):
+            ends.append(ends[-1] + _walked(place + 1, out[ends[-1] :], taken[ends[-1] :], state))
+        so_far = np.concatenate([np.zeros(1), np.cumsum(ideal_bits(out[: ends[-1]], taken[: ends[-1]]))])
+        lengths[first:last] = np.diff(so_far[ends])
+    pixels = lengths.reshape(height, width)
+    spread = (pixels.T if _turned(block.shape) else pixels)[..., None] / block.shape[2]
+    return np.array(np.broadcast_to(spread, block.shape))
+
+
+def _known(block: NDArray[Any], depth: int) -> tuple[int, int, DrawingState, int]:
+    """Height and width as coded, the state with the whole picture in it, and the decisions a pixel takes at most."""
     _check(block.shape, depth)
     if block.dtype not in (np.uint8, np.uint16) or (block.size and int(block.max()) >> depth):
         raise UnsupportedInput(f"samples of {block.dtype} do not fit {depth} bits")
@@ -48,17 +84,13 @@ def encode_drawing(block: NDArray[Any], depth: int) -> tuple[bytes, float]:
     stride = width + at.LEFT + at.RIGHT
     rows = state.canvas[: (at.TOP + height) * stride].reshape(-1, stride)
     rows[at.TOP :, at.LEFT : at.LEFT + width] = packed(block, depth)
-    most = at.CANDIDATES + channels * depth
-    out, taken = np.zeros(_PIECE, np.int32), np.zeros(_PIECE, np.int32)
-    encoder, total, size = Encoder(), 0.0, height * width
-    no_coder, no_words = np.zeros(FIELDS, np.uint64), np.zeros(0, np.uint32)
-    for first in range(0, size, _PIECE // most):
-        until = min(first + _PIECE // most, size)
-        walk(until, out, taken, no_coder, no_words, *state)
-        made = int(state.work[at.DECISIONS])
-        encoder.write(out[:made], taken[:made])
-        total += float(ideal_bits(out[:made], taken[:made]).sum())
-    return encoder.finish(), total
+    return height, width, state, at.CANDIDATES + channels * depth
+
+
+def _walked(until: int, out: NDArray[np.int32], taken: NDArray[np.int32], state: DrawingState) -> int:
+    """Codes known pixels up to the one numbered `until`; the number of decisions that are noted."""
+    walk(until, out, taken, _NO_CODER, _NO_WORDS, *state)
+    return int(state.work[at.DECISIONS])
 
 
 def decode_drawing(payload: bytes, shape: tuple[int, ...], depth: int) -> NDArray[Any]:

@@ -42,7 +42,8 @@ class PictureEngine:
         self._words = words_of(words)
         self._coder = start(self._words)
         nothing = np.zeros(0, np.int32)
-        self._reading = Bits(self._words, self._coder, nothing, nothing, np.array([0, 1]))
+        self._nowhere = np.zeros((0, 0, 0), np.int64)
+        self._reading = Bits(self._words, self._coder, nothing, nothing, np.array([0, 1]), self._nowhere)
         most = min(height, width // SLOPE + 1)
         self._means = np.zeros((most, self._guides), np.int32)
         self._base = np.zeros(most, np.int32)
@@ -62,13 +63,19 @@ class PictureEngine:
         self._ahead = begin, end, symbols
         return features
 
-    def write(self, outputs: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """Probabilities int32 [N] in 2^-24 and bits int32 [N] of the fronts that were looked at."""
+    def write(
+        self, outputs: NDArray[np.int32], ends: NDArray[np.int64] | None = None
+    ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Probabilities int32 [N] in 2^-24 and bits int32 [N] of the fronts that were looked at.
+
+        ends int64 [H, W, C] is told how many of them there are after each sample.
+        """
         begin, end, symbols = self._ahead
         most = self._base.size * DECISIONS
-        bits = Bits(self._words, self._coder, np.empty(most, np.int32), np.empty(most, np.int32), np.zeros(2, np.int64))
+        p, taken, told = np.empty(most, np.int32), np.empty(most, np.int32), self._nowhere if ends is None else ends
+        bits = Bits(self._words, self._coder, p, taken, np.zeros(2, np.int64), told)
         code_fronts(self._state, bits, begin, end, self._means, outputs, self._base, symbols)
-        return bits.p[: bits.state[0]], bits.taken[: bits.state[0]]
+        return p[: bits.state[0]], taken[: bits.state[0]]
 
     def look(self, front: int, plane: int) -> NDArray[np.float32]:
         """Guides one plane of the next front; its features [F, FEATURES], [F, 0] without a net."""

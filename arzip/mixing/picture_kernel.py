@@ -42,6 +42,8 @@ def code_plane(
         open_contexts(s, y, x, c)
         value = code_value(s, bits, c, np.int64(symbols[y, x, c]))
         symbols[y, x, c] = value
+        if bits.ends.shape[0] > 0:
+            bits.ends[y, x, c] = bits.state[0]
         learn_experts(s, y, x, c, value)
         s.misses[y + UP, x + BEFORE, c] = value - s.sample[THRESHOLD]
 

@@ -64,6 +64,7 @@ class Bits(NamedTuple):
     p: np.ndarray  # int32: probabilities noted, in 2^-24
     taken: np.ndarray  # int32: bits noted
     state: np.ndarray  # int64 [2]
+    ends: np.ndarray  # int64 [H, W, C], or of no size: the count after each sample, for those who ask what it cost
 
 
 @inlined
