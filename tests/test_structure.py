@@ -12,7 +12,19 @@ FILES = sorted(ROOT.rglob("*.py"))
 LONGEST = 360
 # A module may import from lines above its own, and within its own package.
 LAYERS = [
-    ["errors", "compiled", "symbols", "causal", "fronts", "settings", "recipe", "blocks", "files", "outcome", "streams"],
+    [
+        "errors",
+        "compiled",
+        "symbols",
+        "causal",
+        "fronts",
+        "settings",
+        "recipe",
+        "blocks",
+        "files",
+        "outcome",
+        "streams",
+    ],
     ["exact"],
     ["coding"],
     ["mixing"],
