@@ -106,7 +106,7 @@ def _opened(head: bytes, source: BinaryIO, settings: Settings) -> tuple[int, Par
         head += source.read(FORMAT_LIMIT)
     if len(head) > FORMAT_LIMIT:
         return RAW, None, f"larger than {FORMAT_LIMIT >> 20} MiB; kept as bytes", head
-    number, parsed, note = take_apart(head)
+    number, parsed, note = take_apart(head, roads.asked_kind(settings))
     if parsed is None and settings.model is not None:
         parsed = raw.parse(head)
     return number, parsed, note, head

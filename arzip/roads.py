@@ -19,7 +19,18 @@ from arzip.errors import CorruptArchive, UnsupportedInput
 from arzip.settings import Settings
 from arzip.symbols import Symbols
 
-__all__ = ["BLOCK_LIMIT", "Bytes", "Coded", "Road", "choose", "dtype_of", "named", "pack_side", "unpack_side"]
+__all__ = [
+    "BLOCK_LIMIT",
+    "Bytes",
+    "Coded",
+    "Road",
+    "asked_kind",
+    "choose",
+    "dtype_of",
+    "named",
+    "pack_side",
+    "unpack_side",
+]
 
 STORED, ENGINE, MODEL = 0, 1, 2  # for ever
 BLOCK_LIMIT = 1 << 26  # symbols
@@ -131,15 +142,22 @@ def dtype_of(kind: str, depth: int) -> np.dtype[Any]:
     return np.dtype(np.uint8 if depth <= 8 else "<u2")
 
 
+def asked_kind(settings: Settings) -> str | None:
+    """The kind of symbols that the model takes which the caller named; raises ModelError."""
+    return None if settings.model is None else store.load(settings.model, device=settings.device).kind
+
+
 def choose(symbols: Symbols, settings: Settings) -> Road:
     """The road of a part: the model asked for, or the better of model and engine on a sample of it."""
     dtype = dtype_of(symbols.kind, symbols.depth)
     adaptive = Road(symbols.kind, dtype, None, settings)
     if settings.model is not None:
         model = store.load(settings.model, device=settings.device)
-        if model.kind != symbols.kind or symbols.depth != 8:
+        depth = getattr(model.causal, "depth", 8)
+        fits = symbols.depth <= depth if model.kind == "table" else symbols.depth == depth
+        if model.kind != symbols.kind or not fits:
             raise UnsupportedInput(
-                f"model {model.id} takes {model.kind} of 8 bits, this is {symbols.kind} of {symbols.depth} bits"
+                f"model {model.id} takes {model.kind} of {depth} bits, this is {symbols.kind} of {symbols.depth} bits"
             )
         return Road(symbols.kind, dtype, model, settings)
     if symbols.kind != "image" or symbols.depth != 8 or symbols.dims == 0:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from arzip.errors import LimitExceeded, UnsupportedInput
-from arzip.formats import bmp, gzip, npy, pdf, png, pnm, raw, zip
+from arzip.formats import bmp, gzip, npy, npy_table, pdf, png, pnm, raw, zip
 from arzip.formats.base import Format, Parsed
 
 __all__ = ["FORMATS", "RAW", "recognised", "take_apart"]
 
 RAW = 0  # plain bytes: one part, no side data
 # Numbers are for ever; the order is that of preference.
-FORMATS: dict[int, Format] = {RAW: raw, 1: pnm, 2: bmp, 3: npy, 16: png, 17: gzip, 18: zip, 19: pdf}
+FORMATS: dict[int, Format] = {RAW: raw, 1: pnm, 2: bmp, 3: npy, 4: npy_table, 16: png, 17: gzip, 18: zip, 19: pdf}
+_ASKED_FOR = {4: "table"}  # taken only for a model of this kind
 
 
 def recognised(head: bytes) -> bool:
@@ -18,14 +19,19 @@ def recognised(head: bytes) -> bool:
     return any(format_.sniff(head) for format_ in FORMATS.values())
 
 
-def take_apart(data: bytes) -> tuple[int, Parsed | None, str | None]:
+def take_apart(data: bytes, kind: str | None = None) -> tuple[int, Parsed | None, str | None]:
     """The first format that takes the file and gives back the same bytes.
+
+    Args:
+        kind: of the symbols that a model was asked for; formats that serve it alone come before all others.
 
     Returns:
         Its number, the parts, and None; or RAW, None, and one line that says why a recognised file goes as bytes
         (None when no format knows the file).
     """
-    for number, format_ in FORMATS.items():
+    open_to = sorted((n for n in FORMATS if _ASKED_FOR.get(n, kind) == kind), key=lambda n: n not in _ASKED_FOR)
+    for number in open_to:
+        format_ = FORMATS[number]
         if not format_.sniff(data):
             continue
         try:

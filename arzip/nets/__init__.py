@@ -8,8 +8,12 @@ from typing import Any
 
 from arzip.causal import Causal
 from arzip.exact.layers import Layer
+from arzip.nets.fvsbn import FVSBN
 from arzip.nets.local_pixelcnn import LocalPixelCNN
+from arzip.nets.made import MADE
+from arzip.nets.nade import NADE
 from arzip.nets.picture_model import PictureModel
+from arzip.nets.table_model import TableModel
 
 __all__ = ["NETS", "Family"]
 
@@ -24,5 +28,8 @@ class Family:
 
 
 NETS = {
+    "fvsbn": Family(FVSBN, TableModel, "table"),
     "local_pixelcnn": Family(LocalPixelCNN, PictureModel, "image"),
+    "made": Family(MADE, TableModel, "table"),
+    "nade": Family(NADE, TableModel, "table"),
 }

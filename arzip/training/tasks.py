@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
+from arzip.exact.bernoulli import bits_of
 from arzip.training.loop import Loss, Sampler
 from arzip.training.pictures import PictureSampler
+from arzip.training.tables import TableSampler
 
 __all__ = ["TASKS", "Task"]
 
@@ -29,6 +32,14 @@ def _picture_loss(net: nn.Module, batch: tuple[Tensor, ...]) -> tuple[Tensor, Te
     return (lengths * weights).sum(), weights.sum()
 
 
+def _binary_loss(net: nn.Module, batch: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+    x = batch[0][:, net.order]  # type: ignore[index]
+    return bits_of(net(x), x), torch.tensor(float(x.numel()))
+
+
 TASKS = {
+    "fvsbn": Task(TableSampler, _binary_loss),
     "local_pixelcnn": Task(PictureSampler, _picture_loss),
+    "made": Task(TableSampler, _binary_loss),
+    "nade": Task(TableSampler, _binary_loss),
 }
