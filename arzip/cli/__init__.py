@@ -15,6 +15,7 @@ from arzip.cli.files import compress, decompress, filter_streams, info, test
 from arzip.cli.models import models, train
 from arzip.cli.reports import compare
 from arzip.cli.shared import CONTEXT
+from arzip.cli.zoo import complete, evaluate, sample, score
 from arzip.errors import ArzipError
 
 __all__ = ["cli", "main"]
@@ -36,7 +37,7 @@ def cli(context: click.Context, undo: bool) -> None:
         filter_streams(undo)
 
 
-for command in (compress, decompress, test, info, models, train, compare):
+for command in (compress, decompress, test, info, models, train, evaluate, sample, complete, score, compare):
     cli.add_command(command)
 
 

@@ -51,6 +51,9 @@ class FVSBN(OrderedNet):
         logits = nn.functional.linear(x, weight, straight_through(self.bias, _WEIGHT))
         return logits.clamp(LOGIT.low / (1 << LOGIT.point), LOGIT.high / (1 << LOGIT.point))
 
+    def unrounded(self, x: Tensor) -> Tensor:
+        return nn.functional.linear(x, torch.tril(self.weight, -1), self.bias)
+
     def freeze(self) -> None:
         with torch.no_grad():
             scale = 1 << _WEIGHT.point

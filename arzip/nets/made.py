@@ -53,7 +53,8 @@ class MADE(OrderedNet):
     """
 
     first_q: Tensor
-    stream_q: Tensor
+    inner_q: Tensor
+    offsets_q: Tensor
     last_q: Tensor
     direct_q: Tensor
     bias_q: Tensor
@@ -117,10 +118,19 @@ class MADE(OrderedNet):
         ends = LOGIT.low / (1 << LOGIT.point), LOGIT.high / (1 << LOGIT.point)
         return z.clamp(*ends).transpose(0, 1).reshape(x.shape)
 
+    def unrounded(self, x: Tensor) -> Tensor:
+        dropout, mode, self.dropout = self.dropout, self.training, 0.0
+        try:
+            return self.train()(x)  # type: ignore[no-any-return]
+        finally:
+            self.dropout = dropout
+            self.train(mode)
+
     def _windows(self, x: Tensor) -> Tensor:
         """What each group sees of x [N, D]: its window and itself, zeros before the first group; [G, N, I]."""
-        grouped = nn.functional.pad(x.view(len(x), self.groups, self.columns), (0, 0, self.window, 0))
-        return grouped.unfold(1, self.window + 1, 1).permute(1, 0, 3, 2).reshape(self.groups, len(x), self.inputs)
+        padded = nn.functional.pad(x, (self.inputs - self.columns, 0))
+        # Windows overlap: a view, not a copy.
+        return padded.as_strided((self.groups, len(x), self.inputs), (self.columns, padded.shape[1], 1))
 
     def _active(self, t: Tensor) -> Tensor:
         if self.training:
@@ -194,7 +204,7 @@ class _Walk:
     def _open(self) -> None:
         """One product for what all earlier groups contribute to this one."""
         net, g = self._net, self._group
-        earlier = self._known[:, g : g + net.window].reshape(len(self._known), -1)
+        earlier = self._known[:, g : g + net.window].reshape(len(self._known), net.inputs - net.columns)
         seen = torch.from_numpy(earlier).to(net.engine.device, torch.float32)
         first, direct = (net._fp32[name][g, : seen.shape[1]] for name in ("first", "direct"))
         self._sums: NDArray[np.int32] = (seen @ first + net._fp32["offsets"][0, g]).to(torch.int32).cpu().numpy()

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from arzip.causal import Prediction
 from arzip.coding.length import ideal_bits
@@ -48,6 +49,10 @@ class OrderedNet(Layer):
         super().__init__()
         self.variables, self.rows = variables, rows
         self.order = ordering(order, variables, rows)
+
+    def unrounded(self, x: Tensor) -> Tensor:
+        """The trained net in floats, without any rounding: logits in nats, [N, D] or [N, D, K], of x [N, D]."""
+        raise NotImplementedError
 
     def outputs(self, x: NDArray[np.uint8]) -> NDArray[np.int32]:
         """Exact reading of known examples [N, D] in coding order: int32 [N, D] logits or [N, D, K]."""

@@ -1,6 +1,6 @@
 """Renders the small pictures of this folder: lit spheres over a textured floor, with camera noise. Own work, CC0.
 
-    python corpora/rendered/make.py
+python corpora/rendered/make.py
 """
 
 from pathlib import Path
