@@ -28,6 +28,7 @@ NETS: dict[str, Callable[[], OrderedNet]] = {
     "fvsbn": lambda: FVSBN(**SIZES, order="raster"),
     "fvsbn, spiral": lambda: FVSBN(**SIZES, order="spiral"),
     "nade": lambda: NADE(**SIZES, order="column", hidden=20),
+    "nade, 5 levels": lambda: NADE(**SIZES, order="raster", hidden=20, levels=5),
     "made, one group": lambda: MADE(**SIZES, order="random", groups=1, window=0, hidden=50, **MADE_OF),
     "made, groups": lambda: MADE(**SIZES, order="raster", groups=6, window=2, hidden=16, **MADE_OF),
     "made, one layer": lambda: MADE(
@@ -53,30 +54,32 @@ def placed(name: str, kind: str = "fp32") -> TableModel:
     return TableModel(net)
 
 
-def table(examples: int, seed: int = 0) -> np.ndarray:
-    """Random bits with a share of ones that changes from column to column."""
-    random = np.random.default_rng(seed)
-    return (random.random((examples, D)) < np.linspace(0.05, 0.95, D)).astype(np.uint8)
+def table(examples: int, name: str = "") -> np.ndarray:
+    """Random bits, or levels, with a share of zeros that changes from column to column."""
+    random = np.random.default_rng(0)
+    bits = random.random((examples, D)) < np.linspace(0.05, 0.95, D)
+    return (bits * (random.integers(1, 5, bits.shape) if "levels" in name else 1)).astype(np.uint8)
 
 
 @pytest.mark.parametrize("name", NETS)
 @pytest.mark.parametrize("examples", [1, 2, 37])
 def test_parity_and_road(name: str, examples: int) -> None:
-    check_parity(placed(name), table(examples))
-    check_road(placed(name), table(examples))
+    check_parity(placed(name), table(examples, name))
+    check_road(placed(name), table(examples, name))
 
 
 @pytest.mark.parametrize("name", NETS)
 def test_an_empty_table(name: str) -> None:
-    check_road(placed(name), table(0))
+    check_road(placed(name), table(0, name))
 
 
 @pytest.mark.parametrize("name", NETS)
 def test_causality_by_perturbation(name: str) -> None:
-    model, x = placed(name), table(9)
+    model, x = placed(name), table(9, name)
     for at in (0, 7, 20, D - 2):
         changed = x.copy()
-        changed[:, model.net.order[at]] ^= 1
+        place = model.net.order[at]
+        changed[:, place] = (x[:, place] + 1) % model.net.alphabet
         check_causality(model, x, changed, (at + 1) * len(x))
 
 
@@ -84,7 +87,7 @@ def test_causality_by_perturbation(name: str) -> None:
 def test_causality_by_gradient(name: str) -> None:
     """d logit_d / d x_i is zero for i >= d, and not for every i < d."""
     net = trained(name)
-    x = torch.from_numpy(table(8)).float().requires_grad_()
+    x = torch.from_numpy(table(8, name)).float().requires_grad_()
     logits = net.unrounded(x)
     for d in range(D):
         (slope,) = torch.autograd.grad(logits[:, d].sum(), x, retain_graph=True, allow_unused=True)
@@ -94,9 +97,10 @@ def test_causality_by_gradient(name: str) -> None:
 
 @pytest.mark.parametrize("name", NETS)
 def test_the_training_reading_is_the_exact_one(name: str) -> None:
-    net, x = trained(name), table(21)
+    net, x = trained(name), table(21, name)
+    unit = 1 << LOGIT.point if net.alphabet == 2 else 32 / np.log(2)
     with torch.no_grad():
-        read = net(torch.from_numpy(x).float()) * (1 << LOGIT.point)
+        read = (net(torch.from_numpy(x).float()) * unit).round()
     net.freeze()
     net.place(Engine("fp32", "cpu"))
     np.testing.assert_array_equal(read.numpy().astype(np.int64), net.outputs(x))
@@ -104,10 +108,10 @@ def test_the_training_reading_is_the_exact_one(name: str) -> None:
 
 @pytest.mark.parametrize("name", NETS)
 def test_rounding_costs_little(name: str) -> None:
-    net, x = trained(name), torch.from_numpy(table(200)).float()
+    net, x = trained(name), torch.from_numpy(table(200, name)).float()
     with torch.no_grad():
         free = net.unrounded(x).clamp(LOGIT.low / 2048, LOGIT.high / 2048)
-        assert abs(float(bits_of(net(x), x) / bits_of(free, x)) - 1) < 0.005
+        assert abs(float(bits_of(net(x), x) / bits_of(free, x)) - 1) < 0.005, name
 
 
 @pytest.mark.parametrize("name", NETS)
@@ -115,7 +119,7 @@ def test_batch_sizes_and_engines_give_the_same_words(name: str, monkeypatch: pyt
     words = set()
     for chunk in (1, 7, 500):
         monkeypatch.setattr(table_model, "_CHUNK", chunk)
-        words |= {encode_symbols(placed(name, kind), table(50)).words for kind in ("fp32", "int8")}
+        words |= {encode_symbols(placed(name, kind), table(50, name)).words for kind in ("fp32", "int8")}
     assert len(words) == 1
 
 
@@ -129,7 +133,7 @@ def test_samples_are_the_same_on_every_engine(name: str) -> None:
 
 @pytest.mark.parametrize("name", NETS)
 def test_rows_and_code_lengths_say_the_same(name: str) -> None:
-    model, x = placed(name), table(10)
+    model, x = placed(name), table(10, name)
     rows, lengths = model.rows(x), model.code_lengths(x)
     np.testing.assert_allclose(rows.sum(axis=-1), 1.0)
     chosen = np.take_along_axis(rows, x[..., None].astype(np.int64), axis=-1)[..., 0]

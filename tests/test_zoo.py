@@ -1,4 +1,4 @@
-"""Train from scratch on drawn digits, then everything a trained model is for: evaluate, sample, complete, score, compress."""
+"""Train from scratch on drawn digits, then all a trained model is for: evaluate, sample, complete, score, compress."""
 
 from __future__ import annotations
 

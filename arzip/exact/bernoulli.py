@@ -1,4 +1,4 @@
-"""Binary variables: from a net's integer logits to the probabilities that the coder takes.
+"""Discrete variables: from a net's integer logits to the probabilities that the coder takes.
 
     P(x = 1) = 1 / (1 + exp(-z)),   z = logit / 2**11, within +-16
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from arzip.compiled import compiled
 from arzip.exact.fixed import wide
@@ -40,5 +40,9 @@ def probabilities(logits: NDArray[Any], p: NDArray[Any]) -> None:
 
 
 def bits_of(logits: Tensor, x: Tensor) -> Tensor:
-    """Training reading: the code length in bits of all of x [N, D], binary, under logits in nats; a scalar."""
-    return binary_cross_entropy_with_logits(logits, x, reduction="sum") * 1.4426950408889634
+    """Training reading: the code length in bits of all of x [N, D], under logits in nats [N, D] or [N, D, K]."""
+    if logits.ndim == 3:
+        nats = cross_entropy(logits.flatten(0, 1), x.flatten().long(), reduction="sum")
+    else:
+        nats = binary_cross_entropy_with_logits(logits, x, reduction="sum")
+    return nats * 1.4426950408889634

@@ -3,7 +3,8 @@
     p(x_d = 1 | x_<d) = sigmoid(b_d + V_d h_d),   h_d = sigmoid(c + sum_{i<d} W_i x_i)
 
 (Larochelle & Murray 2011 [1], equations 9 and 10.) All conditionals share W, so the hidden units' sums are kept and
-only W_i is added when variable i is 1: an example costs D H products, not D^2 H. Unlike the paper's, weights, sums and
+only W_i is added when variable i is 1: an example costs D H products, not D^2 H. With more than two levels the output
+is a softmax, V_d has a row for each, and W_i is added in proportion to x_i. Unlike the paper's, weights, sums and
 hidden units are integers, in training too: its forward loop is the exact reading; and the hidden units' sigmoid is
 drawn with two parabolas (see `nade_kernels`).
 
@@ -12,6 +13,7 @@ drawn with two parabolas (see `nade_kernels`).
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -29,48 +31,58 @@ from arzip.nets.table_model import OrderedNet
 __all__ = ["NADE"]
 
 _WEIGHTS = Range(WEIGHT, -32767, 32767)
+_BIASES = Range(BIAS, -(1 << 23), 1 << 23)
+_ROWS = Range(5, -32767, 32767)  # octaves, as `softmax_rows` takes them
 _SUM_LIMIT = 1 << 31  # of products, int32
 _CACHED = 1 << 17  # weights of a block of variables
 _CERTAIN = 0.02  # of the largest slope
+_OCTAVES = round(32 / math.log(2) * 2**16) >> LOGIT.point  # from nats at LOGIT's point to octaves at point 5
 
 
 class NADE(OrderedNet):
-    """`hidden` units over `variables` binary variables, coded in an `order` (see `ordering`)."""
+    """`hidden` units over `variables` of `levels` values, coded in an `order` (see `ordering`)."""
 
     first_q: Tensor
     offset_q: Tensor
     second_q: Tensor
     bias_q: Tensor
 
-    def __init__(self, *, variables: int, rows: int, order: str, hidden: int) -> None:
+    def __init__(self, *, variables: int, rows: int, order: str, hidden: int, levels: int = 2) -> None:
         super().__init__(variables, rows, order)
-        self.hidden = hidden
+        self.alphabet, self.hidden = levels, hidden
+        self.each = 1 if levels == 2 else levels  # logits of a variable
+        self.shift = 0 if levels == 2 else (levels - 1).bit_length()  # x counts in units of 2**-shift
+        outputs = variables * self.each
         self.first = nn.Parameter(torch.randn(variables, hidden) * variables**-0.5)
         self.offset = nn.Parameter(torch.zeros(hidden))
-        self.second = nn.Parameter(torch.randn(variables, hidden) * hidden**-0.5)
-        self.bias = nn.Parameter(torch.zeros(variables))
+        self.second = nn.Parameter(torch.randn(outputs, hidden) * hidden**-0.5)
+        self.bias = nn.Parameter(torch.zeros(outputs))
         self.register_buffer("first_q", torch.zeros(variables, hidden, dtype=torch.int16))
         self.register_buffer("offset_q", torch.zeros(hidden, dtype=torch.int16))
-        self.register_buffer("second_q", torch.zeros(variables, hidden, dtype=torch.int16))
-        self.register_buffer("bias_q", torch.zeros(variables, dtype=torch.int32))
+        self.register_buffer("second_q", torch.zeros(outputs, hidden, dtype=torch.int16))
+        self.register_buffer("bias_q", torch.zeros(outputs, dtype=torch.int32))
 
     def _parameters_q(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """W, c, V, b on their grids, in real units, with gradients."""
-        bias = straight_through(self.bias, Range(BIAS, -(1 << 23), 1 << 23))
         first, offset, second = (straight_through(p, _WEIGHTS) for p in (self.first, self.offset, self.second))
-        return first, offset, second, bias
+        return first, offset, second, straight_through(self.bias, _BIASES)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits in nats, [N, D], of x [N, D] in coding order."""
-        logits: Tensor = _Logits.apply(x, *self._parameters_q())  # type: ignore[no-untyped-call]
-        return logits
+        """Logits in nats, [N, D] or [N, D, levels], of x [N, D] in coding order."""
+        z: Tensor = _Logits.apply(x, self.shift, *self._parameters_q())  # type: ignore[no-untyped-call]
+        if self.each == 1:
+            return z
+        octaves = straight_through(z * (_OCTAVES * 2.0 ** (LOGIT.point - 21)), _ROWS)
+        return octaves.view(*x.shape, self.each) * math.log(2)
 
     def unrounded(self, x: Tensor) -> Tensor:
         columns, a = [], self.offset.expand(len(x), self.hidden)
+        second, bias = self.second.view(self.variables, self.each, -1), self.bias.view(self.variables, self.each)
         for d in range(self.variables):
-            columns.append(_sigmoid(a) @ self.second[d] + self.bias[d])
-            a = a + x[:, d, None] * self.first[d]
-        return torch.stack(columns, dim=1)
+            columns.append(_sigmoid(a) @ second[d].t() + bias[d])
+            a = a + x[:, d, None] * 2.0**-self.shift * self.first[d]
+        z = torch.stack(columns, dim=1)
+        return z[..., 0] if self.each == 1 else z
 
     def freeze(self) -> None:
         with torch.no_grad():
@@ -87,7 +99,14 @@ class NADE(OrderedNet):
             raise ModelError("a logit's sum may pass 2**31: train with more weight decay")
 
     def outputs(self, x: NDArray[np.uint8]) -> NDArray[np.int32]:
-        return _forward(x, self.first_q, self.offset_q, self.second_q, self.bias_q)
+        return self._told(_forward(x, self.shift, self.first_q, self.offset_q, self.second_q, self.bias_q))
+
+    def _told(self, z: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Logits [N, ...Q] as `TableModel` takes them: [N, ...], or octaves at point 5 [N, ..., Q]."""
+        if self.each == 1:
+            return z
+        octaves: NDArray[np.int32] = ((z.astype(np.int64) * _OCTAVES + (1 << 15)) >> 16).astype(np.int32)
+        return octaves.reshape(len(z), z.shape[1] // self.each, self.each)
 
     def walk(self, lanes: int) -> _Walk:
         return _Walk(self, lanes)
@@ -103,12 +122,14 @@ class _Walk:
         activate_all(self._sums, self._hidden)
 
     def outputs(self) -> NDArray[np.int32]:
-        z = np.empty(len(self._hidden), dtype=np.int32)
-        next_logits(self._hidden, self._net.second_q.numpy()[self._at], int(self._net.bias_q[self._at]), z)
-        return z
+        net = self._net
+        z = np.empty((len(self._hidden), net.each), dtype=np.int32)
+        mine = slice(self._at * net.each, (self._at + 1) * net.each)
+        next_logits(self._hidden, net.second_q.numpy()[mine], net.bias_q.numpy()[mine], z)
+        return z[:, 0] if net.each == 1 else net._told(z)[:, 0]
 
     def observe(self, x: NDArray[np.int32]) -> None:
-        advance(self._sums, self._hidden, self._net.first_q.numpy()[self._at], x)
+        advance(self._sums, self._hidden, self._net.first_q.numpy()[self._at], x, self._net.shift)
         self._at += 1
 
 
@@ -116,9 +137,10 @@ class _Logits(torch.autograd.Function):
     """The exact forward loop, and the gradient of what it rounds."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, first: Tensor, offset: Tensor, second: Tensor, bias: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, shift: int, first: Tensor, offset: Tensor, second: Tensor, bias: Tensor) -> Tensor:
         ctx.save_for_backward(x, first, offset, second)
-        z = _forward(x.to(torch.uint8).numpy(), *_integers(first, offset, second, bias))
+        ctx.shift = shift
+        z = _forward(x.to(torch.uint8).numpy(), shift, *_integers(first, offset, second, bias))
         return torch.from_numpy(z).float() / (1 << LOGIT.point)
 
     @staticmethod
@@ -133,9 +155,10 @@ class _Logits(torch.autograd.Function):
         gradients(
             slope.numpy(),
             x.to(torch.uint8).numpy(),
+            ctx.shift,
             w.numpy(),
             second.numpy(),
-            max(1, _CACHED // 4 // units),
+            max(1, _CACHED // 4 // units * len(first) // len(second)),
             np.tile(c.numpy().astype(np.int32), (lanes, 1)),
             np.zeros((lanes, units), dtype=np.float32),
             np.empty((3, units), dtype=np.float32),
@@ -143,7 +166,7 @@ class _Logits(torch.autograd.Function):
             dv.numpy(),
             dc.numpy(),
         )
-        return None, dw, dc, dv, bias
+        return None, None, dw, dc, dv, bias
 
 
 def _fewer(slope: Tensor) -> Tensor:
@@ -172,10 +195,10 @@ def _integers(first: Tensor, offset: Tensor, second: Tensor, bias: Tensor) -> tu
     )
 
 
-def _forward(x: NDArray[np.uint8], w: Tensor, c: Tensor, v: Tensor, b: Tensor) -> NDArray[np.int32]:
+def _forward(x: NDArray[np.uint8], shift: int, w: Tensor, c: Tensor, v: Tensor, b: Tensor) -> NDArray[np.int32]:
     lanes, units = len(x), len(c)
-    z = np.empty(x.shape, dtype=np.int32)
+    z = np.empty((lanes, len(b)), dtype=np.int32)
     a = np.tile(c.numpy().astype(np.int32), (lanes, 1))
     h = np.empty((lanes, units), dtype=np.int16)
-    logits_of(x, w.numpy(), v.numpy(), b.numpy(), max(1, _CACHED // units), a, h, z)
+    logits_of(x, shift, w.numpy(), v.numpy(), b.numpy(), max(1, _CACHED // units * len(w) // len(v)), a, h, z)
     return z

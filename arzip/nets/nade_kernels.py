@@ -1,7 +1,7 @@
 """The loops of NADE, in integers to code and to train, in floats for the gradient.
 
-Hidden units change only when a variable is 1, a hundred times in an image of 784 pixels, so all loops remember them
-and go over them again at ones alone. Variables are taken in blocks whose weights stay in the cache.
+Hidden units change only when a variable is not 0, a hundred times in an image of 784 pixels, so all loops remember
+them and go over them again at such variables alone. Variables are taken in blocks whose weights stay in the cache.
 
     a_d = c + sum_{i<d} x_i W_i        h_d = s(a_d)        z_d = b_d + V_d h_d
 
@@ -59,9 +59,32 @@ def _logit(h: NDArray[Any], v: NDArray[Any], b: Integer) -> Integer:
     return min(max((np.int64(total) + (1 << (_DOWN - 1))) >> _DOWN, _LOW), _HIGH)
 
 
+@inlined
+def _known(a: NDArray[Any], w: NDArray[Any], x: Integer, shift: Integer) -> None:
+    """a += x W: a variable becomes known; x counts in units of 2**-shift."""
+    if shift == 0:
+        for j in range(a.shape[0]):
+            a[j] += w[j]
+    else:
+        for j in range(a.shape[0]):
+            a[j] += np.int32(np.int32(w[j]) * np.int32(x)) >> np.int32(shift)
+
+
+@inlined
+def _unknown(a: NDArray[Any], w: NDArray[Any], x: Integer, shift: Integer) -> None:
+    """The inverse of `_known`."""
+    if shift == 0:
+        for j in range(a.shape[0]):
+            a[j] -= w[j]
+    else:
+        for j in range(a.shape[0]):
+            a[j] -= np.int32(np.int32(w[j]) * np.int32(x)) >> np.int32(shift)
+
+
 @compiled
 def logits_of(
     x: NDArray[Any],
+    shift: Integer,
     w: NDArray[Any],
     v: NDArray[Any],
     b: NDArray[Any],
@@ -70,11 +93,12 @@ def logits_of(
     h: NDArray[Any],
     z: NDArray[Any],
 ) -> None:
-    """All logits int32 [N, D] of x uint8 [N, D]; w, v int16 [D, H], b int32 [D].
+    """All logits int32 [N, D Q] of x uint8 [N, D]; w int16 [D, H], v [D Q, H], b int32 [D Q].
 
-    a int32 [N, H] holds c in every row and is spent; h int16 [N, H] is scratch.
+    a int32 [N, H] holds c in every row and is spent; h int16 [N, H] is scratch; Q is the number of logits a variable.
     """
     lanes, variables = x.shape
+    each = v.shape[0] // variables
     for n in range(lanes):
         activate(a[n], h[n])
     for first in range(0, variables, block):
@@ -82,36 +106,35 @@ def logits_of(
             state = a[n]
             hidden = h[n]
             for d in range(first, min(first + block, variables)):
-                z[n, d] = _logit(hidden, v[d], b[d])
+                for k in range(d * each, (d + 1) * each):
+                    z[n, k] = _logit(hidden, v[k], b[k])
                 if x[n, d]:
-                    row = w[d]
-                    for j in range(state.shape[0]):
-                        state[j] += row[j]
+                    _known(state, w[d], x[n, d], shift)
                     activate(state, hidden)
 
 
 @compiled
-def next_logits(h: NDArray[Any], v: NDArray[Any], b: Integer, z: NDArray[Any]) -> None:
-    """Logits int32 [L] of one variable: v int16 [H], h int16 [L, H]."""
+def next_logits(h: NDArray[Any], v: NDArray[Any], b: NDArray[Any], z: NDArray[Any]) -> None:
+    """Logits int32 [L, Q] of one variable: v int16 [Q, H], b int32 [Q], h int16 [L, H]."""
     for n in range(h.shape[0]):
-        z[n] = _logit(h[n], v, b)
+        for k in range(v.shape[0]):
+            z[n, k] = _logit(h[n], v[k], b[k])
 
 
 @compiled
-def advance(a: NDArray[Any], h: NDArray[Any], w: NDArray[Any], x: NDArray[Any]) -> None:
-    """Adds w int16 [H] to the state of the lanes where x int32 [L] is 1."""
+def advance(a: NDArray[Any], h: NDArray[Any], w: NDArray[Any], x: NDArray[Any], shift: Integer) -> None:
+    """Adds x W, w int16 [H], to the state of the lanes where x int32 [L] is not 0."""
     for n in range(x.shape[0]):
         if x[n]:
-            state = a[n]
-            for j in range(w.shape[0]):
-                state[j] += w[j]
-            activate(state, h[n])
+            _known(a[n], w, x[n], shift)
+            activate(a[n], h[n])
 
 
 @compiled
 def gradients(
     slope: NDArray[Any],
     x: NDArray[Any],
+    shift: Integer,
     w: NDArray[Any],
     v: NDArray[Any],
     block: Integer,
@@ -122,19 +145,18 @@ def gradients(
     dv: NDArray[Any],
     dc: NDArray[Any],
 ) -> None:
-    """Adds the gradients of W, V [D, H] and c [H] in real units to float32 dw, dv, dc, walking the variables backwards.
+    """Adds the gradients of W [D, H], V [D Q, H] and c [H] to float32 dw, dv, dc, walking the variables backwards.
 
-    slope float32 [N, D] is dL/dz in nats; v float32 [D, H]; a int32 [N, H] holds c in every row and is spent; later
-    float32 [N, H] is zero and gathers dL/da over the variables after; scratch float32 [3, H].
+    All in real units: slope float32 [N, D Q] is dL/dz in nats, v float32 [D Q, H]; a int32 [N, H] holds c in every row
+    and is spent; later float32 [N, H] is zero and gathers dL/da over the variables after; scratch float32 [3, H].
     """
     lanes, variables = x.shape
-    units = a.shape[1]
+    units, each = a.shape[1], v.shape[0] // x.shape[1]
     hidden, pull, rise = scratch[0], scratch[1], scratch[2]
     for n in range(lanes):
         for d in range(variables - 1):
             if x[n, d]:
-                for j in range(units):
-                    a[n, j] += w[d, j]
+                _known(a[n], w[d], x[n, d], shift)
     last = variables
     while last > 0:
         first = max(0, last - block)
@@ -144,22 +166,24 @@ def gradients(
             for j in range(units):
                 pull[j] = 0
             for d in range(last - 1, first - 1, -1):
-                delta = slope[n, d]
-                if delta != 0:
-                    row, into = v[d], dv[d]
-                    for j in range(units):
-                        pull[j] += delta * row[j]
-                    for j in range(units):
-                        into[j] += delta * hidden[j]
+                for k in range(d * each, (d + 1) * each):
+                    delta = slope[n, k]
+                    if delta != 0:
+                        row, into = v[k], dv[k]
+                        for j in range(units):
+                            pull[j] += delta * row[j]
+                        for j in range(units):
+                            into[j] += delta * hidden[j]
                 if d > 0 and x[n, d - 1]:
-                    down, step = dw[d - 1], w[d - 1]
+                    value = np.float32(x[n, d - 1]) * np.float32(2.0**-shift) if shift else np.float32(1)
+                    down = dw[d - 1]
                     for j in range(units):
                         g[j] += pull[j] * rise[j]
                     for j in range(units):
-                        down[j] += g[j]
+                        down[j] += value * g[j]
                     for j in range(units):
                         pull[j] = 0
-                        state[j] -= step[j]
+                    _unknown(state, w[d - 1], x[n, d - 1], shift)
                     _real(state, hidden, rise)
             for j in range(units):
                 g[j] += pull[j] * rise[j]

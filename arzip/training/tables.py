@@ -1,4 +1,4 @@
-"""Batches of examples from a table with the parts train, valid and test: an .npz file of bit-packed binary rows.
+"""Batches of examples from a table with the parts train, valid and test: packed bits, or digits in levels of gray.
 
 `train` is drawn from, `valid` chooses, `test` is never touched here. A picture may be moved by a pixel now and then,
 which gives a net more of the digits it will meet; the last batches of a run see the examples as they are.
@@ -6,6 +6,7 @@ which gives a net more of the digits it will meet; the last batches of a run see
 
 from __future__ import annotations
 
+import gzip
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,12 @@ _VALIDATION_BATCH = 1000
 
 
 def read_table(path: Path) -> dict[str, NDArray[np.uint8]]:
-    """The parts of a table, uint8 [N, D] of 0 and 1; raises UnsupportedInput."""
+    """The parts of a table, uint8 [N, D]; `path` is an .npz of packed bits or a folder of MNIST's own files.
+
+    Raises UnsupportedInput.
+    """
+    if path.is_dir():
+        return _read_digits(path)
     try:
         with np.load(path, allow_pickle=False) as file:
             width = int(file["width"])
@@ -31,6 +37,22 @@ def read_table(path: Path) -> dict[str, NDArray[np.uint8]]:
     except (OSError, KeyError, ValueError) as error:
         raise UnsupportedInput(f"{path}: not an .npz of bit-packed parts and their `width` ({error})") from error
     return parts
+
+
+def _read_digits(folder: Path) -> dict[str, NDArray[np.uint8]]:
+    """MNIST in 16 levels of gray [1]; the last 10,000 of the training images are the validation part.
+
+    [1] The IDX format: four bytes of type and rank, then the sizes as big-endian integers, then the pixels.
+    """
+    found: list[NDArray[np.uint8]] = []
+    for name in ("train-images-idx3-ubyte.gz", "t10k-images-idx3-ubyte.gz"):
+        try:
+            data = gzip.decompress((folder / name).read_bytes())
+        except (OSError, EOFError) as error:
+            raise UnsupportedInput(f"{folder / name}: cannot be read ({error})") from error
+        count = int.from_bytes(data[4:8], "big")
+        found.append((np.frombuffer(data, np.uint8, offset=16).reshape(count, -1) >> 4).astype(np.uint8))
+    return {"train": found[0][:-10000], "valid": found[0][-10000:], "test": found[1]}
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from arzip.exact.bernoulli import bits_of
 from arzip.training.loop import Loss, Sampler
 from arzip.training.pictures import PictureSampler
 from arzip.training.tables import TableSampler
+from arzip.training.texts import TextSampler
 
 __all__ = ["TASKS", "Task"]
 
@@ -37,7 +38,12 @@ def _binary_loss(net: nn.Module, batch: tuple[Tensor, ...]) -> tuple[Tensor, Ten
     return bits_of(net(x), x), torch.tensor(float(x.numel()))
 
 
+def _text_loss(net: nn.Module, batch: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+    return net.bits(batch[0]), torch.tensor(float(batch[0].numel()))  # type: ignore[operator]
+
+
 TASKS = {
+    "char_rnn": Task(TextSampler, _text_loss),
     "fvsbn": Task(TableSampler, _binary_loss),
     "local_pixelcnn": Task(PictureSampler, _picture_loss),
     "made": Task(TableSampler, _binary_loss),

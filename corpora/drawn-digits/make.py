@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 SIDE = 12
-# Segments as (y0, x0, y1, x1) in a cell of 8 by 4: top, upper right, lower right, bottom, lower left, upper left, middle.
+# Segments as (y0, x0, y1, x1) in a cell of 8 by 4: top, upper right, lower right, bottom, lower left, upper left, and
+# the middle.
 SEGMENTS = [(0, 0, 0, 4), (0, 4, 4, 4), (4, 4, 8, 4), (8, 0, 8, 4), (4, 0, 8, 0), (0, 0, 4, 0), (4, 0, 4, 4)]
 DIGITS = ["012345", "12", "01346", "01236", "1256", "02356", "023456", "012", "0123456", "012356"]
 
