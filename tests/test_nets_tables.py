@@ -127,7 +127,7 @@ def test_batch_sizes_and_engines_give_the_same_words(name: str, monkeypatch: pyt
 def test_samples_are_the_same_on_every_engine(name: str) -> None:
     samples = [decode_symbols(placed(name, kind), (30, D), Dice(3)) for kind in ("fp32", "int8")]
     np.testing.assert_array_equal(*samples)
-    assert 0 < samples[0].mean() < 1
+    assert len(np.unique(samples[0], axis=0)) > 20
     assert not np.array_equal(samples[0], decode_symbols(placed(name), (30, D), Dice(4)))
 
 

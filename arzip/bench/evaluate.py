@@ -85,7 +85,7 @@ def _float_bits(name: str, run: Path, x: NDArray[np.uint8]) -> float:
     from arzip.exact.bernoulli import bits_of
     from arzip.nets import NETS
     from arzip.recipe import read_recipe
-    from arzip.store import find
+    from arzip.store import adopt_members, find
 
     recipe = read_recipe(find(name) / "recipe.toml")
     try:
@@ -96,6 +96,8 @@ def _float_bits(name: str, run: Path, x: NDArray[np.uint8]) -> float:
         raise UnsupportedInput(f"{run}: belongs to another recipe than {name}")
     net: Any = NETS[recipe.net].net(**recipe.architecture)
     net.load_state_dict(saved["net"])
+    if hasattr(net, "adopt"):
+        adopt_members(net, "fp32", "cpu", fresh=False)
     total = 0.0
     with torch.no_grad():
         for first in range(0, len(x), 200):

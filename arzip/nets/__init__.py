@@ -9,6 +9,7 @@ from typing import Any
 from arzip.causal import Causal
 from arzip.exact.layers import Layer
 from arzip.nets.char_rnn import CharRNN, TextModel
+from arzip.nets.ensemble import Ensemble
 from arzip.nets.fvsbn import FVSBN
 from arzip.nets.local_pixelcnn import LocalPixelCNN
 from arzip.nets.made import MADE
@@ -30,6 +31,7 @@ class Family:
 
 NETS = {
     "char_rnn": Family(CharRNN, TextModel, "bytes"),
+    "ensemble": Family(Ensemble, TableModel, "table"),
     "fvsbn": Family(FVSBN, TableModel, "table"),
     "local_pixelcnn": Family(LocalPixelCNN, PictureModel, "image"),
     "made": Family(MADE, TableModel, "table"),

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from arzip.errors import UnsupportedInput
 
-__all__ = ["TableSampler", "read_table"]
+__all__ = ["HeldOutSampler", "TableSampler", "read_table"]
 
 _VALIDATION_BATCH = 1000
 
@@ -105,3 +105,11 @@ class TableSampler:
         """The inverse of `state`."""
         self.random.bit_generator.state = state["random"]
         self.drawn = state["drawn"]
+
+
+class HeldOutSampler(TableSampler):
+    """For what is fitted on trained nets: half of the validation part to learn from, the other half to choose."""
+
+    def __init__(self, folder: Path, seed: int, settings: dict[str, Any]) -> None:
+        super().__init__(folder, seed, settings)
+        self.train, self._valid = self._valid[::2], self._valid[1::2]

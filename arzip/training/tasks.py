@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from arzip.exact.bernoulli import bits_of
 from arzip.training.loop import Loss, Sampler
 from arzip.training.pictures import PictureSampler
-from arzip.training.tables import TableSampler
+from arzip.training.tables import HeldOutSampler, TableSampler
 from arzip.training.texts import TextSampler
 
 __all__ = ["TASKS", "Task"]
@@ -44,6 +44,7 @@ def _text_loss(net: nn.Module, batch: tuple[Tensor, ...]) -> tuple[Tensor, Tenso
 
 TASKS = {
     "char_rnn": Task(TextSampler, _text_loss),
+    "ensemble": Task(HeldOutSampler, _binary_loss),
     "fvsbn": Task(TableSampler, _binary_loss),
     "local_pixelcnn": Task(PictureSampler, _picture_loss),
     "made": Task(TableSampler, _binary_loss),
