@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from arzip.errors import ArzipError, UnsupportedInput
 from arzip.library import compress, decompress, load
 from arzip.training.corpora import corpus_folder, manifest_of
+from arzip.training.samples import read_frames, read_patches
 from arzip.training.tables import read_table
 
 __all__ = ["evaluate", "part_of", "told"]
@@ -29,9 +30,15 @@ def part_of(corpus: str, part: str) -> NDArray[np.uint8]:
     """One part of a corpus of examples, [N, D]; raises UnsupportedInput."""
     manifest = manifest_of(corpus)
     facts = tomllib.loads(manifest.read_text())
-    if facts.get("kind") != "table":
+    kind, folder = facts.get("kind"), corpus_folder(corpus, Path())
+    if kind == "table":
+        parts = read_table(folder / str(facts["file"]))
+    elif kind == "patches":
+        parts = read_patches(folder, str(facts["include"]))
+    elif kind == "frames":
+        parts = read_frames(folder, str(facts["include"]))
+    else:
         raise UnsupportedInput(f"corpus {corpus!r} is no table of examples: {manifest} says so")
-    parts = read_table(corpus_folder(corpus, Path()) / str(facts["file"]))
     if part not in parts:
         raise UnsupportedInput(f"corpus {corpus!r} has no part {part!r}; it has {', '.join(parts)}")
     return parts[part]
@@ -102,7 +109,8 @@ def _float_bits(name: str, run: Path, x: NDArray[np.uint8]) -> float:
     with torch.no_grad():
         for first in range(0, len(x), 200):
             batch = torch.from_numpy(x[first : first + 200][:, net.order]).float()
-            total += float(bits_of(net.unrounded(batch), batch))
+            bits = net.bits(batch) if hasattr(net, "bits") else bits_of(net.unrounded(batch), batch)
+            total += float(bits)
     return total
 
 

@@ -15,6 +15,8 @@ from arzip.nets.local_pixelcnn import LocalPixelCNN
 from arzip.nets.made import MADE
 from arzip.nets.nade import NADE
 from arzip.nets.picture_model import PictureModel
+from arzip.nets.real_model import RealModel
+from arzip.nets.rnade import RNADE
 from arzip.nets.table_model import TableModel
 
 __all__ = ["NETS", "Family"]
@@ -36,4 +38,5 @@ NETS = {
     "local_pixelcnn": Family(LocalPixelCNN, PictureModel, "image"),
     "made": Family(MADE, TableModel, "table"),
     "nade": Family(NADE, TableModel, "table"),
+    "rnade": Family(RNADE, RealModel, "table"),
 }
