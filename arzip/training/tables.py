@@ -33,10 +33,10 @@ def read_table(path: Path) -> dict[str, NDArray[np.uint8]]:
     try:
         with np.load(path, allow_pickle=False) as file:
             width = int(file["width"])
-            parts = {name: np.unpackbits(file[name], axis=1)[:, :width] for name in file.files if name != "width"}
+            packed = {name: np.unpackbits(file[name], axis=1)[:, :width] for name in file.files if name != "width"}
     except (OSError, KeyError, ValueError) as error:
         raise UnsupportedInput(f"{path}: not an .npz of bit-packed parts and their `width` ({error})") from error
-    return parts
+    return {name: np.ascontiguousarray(x) for name, x in packed.items()}
 
 
 def _read_digits(folder: Path) -> dict[str, NDArray[np.uint8]]:
