@@ -6,7 +6,7 @@
     seed = 1
     [architecture]              keyword arguments of the net
     [data]                      keyword arguments of the corpus' sampler
-    [schedule]                  cycles, batch, rate, warmup, validate_every, and where it helps decay
+    [schedule]                  cycles, batch, rate, warmup, validate_every; where they help: decay, epsilon
 
 Unknown keys are errors, and nothing on the command line changes the model.
 """
@@ -35,6 +35,7 @@ class Schedule:
     warmup: int  # steps
     validate_every: int  # steps; a checkpoint is written then
     decay: float = 0.0  # of the weights in every step, times the rate (Loshchilov & Hutter 2019)
+    epsilon: float = 1e-8  # of Adam; a larger one keeps weights of rare inputs, whose gradients are small, from moving
 
     @property
     def steps(self) -> int:

@@ -26,16 +26,16 @@ corpus = "texts"
 seed = 3
 [architecture]
 cell = "{cell}"
-units = 32
+units = 40
 [data]
 file = "texts.txt"
-window = 48
+window = 32
 [schedule]
-cycles = [240]
+cycles = [160]
 batch = 24
-rate = 0.02
+rate = 0.03
 warmup = 10
-validate_every = 120
+validate_every = 80
 """
 
 
@@ -134,7 +134,7 @@ def test_train_publish_compress_continue(cell: str, tmp_path: Path) -> None:
     train_and_publish(tmp_path / "recipe.toml", output=tmp_path / "m", runs=tmp_path / "runs", device="cpu")
     model = arzip.load(str(tmp_path / "m"))
     bits = model.bits(TEXT)
-    assert bits.mean() < 4.2  # a histogram of this text needs 4.7
+    assert bits.mean() < 4.3  # a histogram of this text needs 4.7
     archive = arzip.compress(TEXT.tobytes(), model=str(tmp_path / "m"))
     assert arzip.decompress(archive, model=str(tmp_path / "m")) == TEXT.tobytes()
     assert len(archive) < bits.sum() / 8 * 1.001 + 80
