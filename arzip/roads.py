@@ -24,7 +24,18 @@ from arzip.symbols import Symbols
 if TYPE_CHECKING:
     from arzip.mixing.byte_road import EngineModel
 
-__all__ = ["BLOCK_LIMIT", "Bytes", "Coded", "Road", "choose", "dtype_of", "named", "pack_side", "unpack_side"]
+__all__ = [
+    "BLOCK_LIMIT",
+    "Bytes",
+    "Coded",
+    "Road",
+    "asked_kind",
+    "choose",
+    "dtype_of",
+    "named",
+    "pack_side",
+    "unpack_side",
+]
 
 STORED, ENGINE, MODEL, PICTURE, DRAWING, AUDIO = 0, 1, 2, 3, 4, 5  # for ever
 BLOCK_LIMIT = 1 << 26  # symbols
@@ -279,6 +290,11 @@ def dtype_of(kind: str, depth: int) -> np.dtype[Any]:
     return np.dtype(np.uint8 if depth <= 8 else "<u2")
 
 
+def asked_kind(settings: Settings) -> str | None:
+    """The kind of symbols that the model takes which the caller named; raises ModelError."""
+    return None if settings.model is None else store.load(settings.model, device=settings.device).kind
+
+
 def choose(symbols: Symbols, settings: Settings) -> Road:
     """The road of a part: the model asked for, or the one that suits its kind at this level."""
     name = settings.model
@@ -289,9 +305,11 @@ def choose(symbols: Symbols, settings: Settings) -> Road:
     if name is None:
         return Road(symbols.kind, symbols.depth, None, settings)
     model = store.load(name, device=settings.device)
-    if model.kind != symbols.kind or symbols.depth != 8:
+    depth = getattr(model.causal, "depth", 8)
+    fits = symbols.depth <= depth if model.kind == "table" else symbols.depth == depth
+    if model.kind != symbols.kind or not fits:
         raise UnsupportedInput(
-            f"model {model.id} takes {model.kind} of 8 bits, this is {symbols.kind} of {symbols.depth} bits"
+            f"model {model.id} takes {model.kind} of {depth} bits, this is {symbols.kind} of {symbols.depth} bits"
         )
     return Road(symbols.kind, symbols.depth, model, settings)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from arzip.errors import LimitExceeded, UnsupportedInput
-from arzip.formats import aiff, bmp, flac, gzip, npy, pdf, png, pnm, raw, raw_pcm, wav, zip
+from arzip.formats import aiff, bmp, flac, gzip, npy, npy_table, pdf, png, pnm, raw, raw_pcm, wav, zip
 from arzip.formats.base import Format, Parsed, PiecewiseFormat
 
 __all__ = ["FORMATS", "PIECEWISE", "RAW", "rebuild", "recognised", "take_apart"]
@@ -18,6 +18,7 @@ FORMATS: dict[int, Format] = {
     1: pnm,
     2: bmp,
     3: npy,
+    4: npy_table,
     5: wav,
     6: aiff,
     7: flac,
@@ -28,6 +29,7 @@ FORMATS: dict[int, Format] = {
     19: pdf,
 }
 PIECEWISE: dict[int, PiecewiseFormat] = {5: wav, 6: aiff, RAW_PCM: raw_pcm}
+_ASKED_FOR = {4: "table"}  # taken only for a model of this kind
 
 
 def recognised(head: bytes) -> bool:
@@ -35,10 +37,13 @@ def recognised(head: bytes) -> bool:
     return any(format_.sniff(head) for format_ in FORMATS.values())
 
 
-def take_apart(data: bytes, layout: str | None = None) -> tuple[int, Parsed | None, str | None]:
+def take_apart(
+    data: bytes, *, kind: str | None = None, layout: str | None = None
+) -> tuple[int, Parsed | None, str | None]:
     """The first format that takes the file and gives back the same bytes.
 
     Args:
+        kind: of the symbols that a model was asked for; formats that serve it alone come before all others.
         layout: of raw samples, when the caller says that the file is nothing else (see `raw_pcm`).
 
     Returns:
@@ -47,7 +52,9 @@ def take_apart(data: bytes, layout: str | None = None) -> tuple[int, Parsed | No
     """
     if layout is not None:
         return RAW_PCM, raw_pcm.parse_as(data, layout), None
-    for number, format_ in FORMATS.items():
+    open_to = sorted((n for n in FORMATS if _ASKED_FOR.get(n, kind) == kind), key=lambda n: n not in _ASKED_FOR)
+    for number in open_to:
+        format_ = FORMATS[number]
         if not format_.sniff(data):
             continue
         try:
