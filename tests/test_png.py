@@ -11,12 +11,13 @@ import pytest
 from PIL import Image
 
 from arzip.errors import ArzipError, CorruptArchive, UnsupportedInput
-from arzip.formats import png
+from arzip.formats import apng, png, take_apart
 from arzip.formats.base import Parsed
+from arzip.formats.png_picture import DEPTHS
 from arzip.formats.png_rows import CHANNELS, Layout, filter_rows, split_passes
 from arzip.symbols import Symbols
 
-KINDS = [(colour, depth) for colour, depths in png.DEPTHS.items() for depth in depths]
+KINDS = [(colour, depth) for colour, depths in DEPTHS.items() for depth in depths]
 
 
 def chunk(name: bytes, content: bytes) -> bytes:
@@ -187,3 +188,65 @@ def test_damaged_side_data_are_refused() -> None:
     assert refused > 50
     with pytest.raises(CorruptArchive):
         png.build(Parsed((Symbols("image", np.zeros((3, 3, 3), np.uint8)),), parsed.side))
+
+
+def animated(colour: int, depth: int, *, interlaced: bool = False, pieces: int = 40, tail: bytes = b"") -> bytes:
+    """An animation of three frames, the second and third smaller; text between them."""
+    data, sequence = b"\x89PNG\r\n\x1a\n", 0
+    dice = random.Random(colour)
+    for frame, (width, height) in enumerate(((23, 19), (11, 7), (23, 1))):
+        layout = Layout(width, height, depth, CHANNELS[colour], interlaced)
+        rows = split_passes(picture(layout, frame), layout)
+        kinds = [np.array([dice.randrange(5) for _ in part], np.uint8) for part in rows]
+        stream = zlib.compress(filter_rows(rows, kinds, layout), 6)
+        if frame == 0:
+            data += chunk(b"IHDR", header_of(layout, colour)) + chunk(b"acTL", (3).to_bytes(4, "big") + bytes(4))
+            data += chunk(b"PLTE", bytes(3 << depth)) if colour == 3 else b""
+        control = width.to_bytes(4, "big") + height.to_bytes(4, "big") + bytes(8) + b"\0\1\0\x0a\0\0"
+        data += chunk(b"fcTL", sequence.to_bytes(4, "big") + control)
+        sequence += 1
+        for at in range(0, len(stream), pieces):
+            if frame == 0:
+                data += chunk(b"IDAT", stream[at : at + pieces])
+            else:
+                data += chunk(b"fdAT", sequence.to_bytes(4, "big") + stream[at : at + pieces])
+                sequence += 1
+        data += chunk(b"tEXt", b"Comment\0between frames")
+    return data + chunk(b"IEND", b"") + tail
+
+
+@pytest.mark.parametrize("interlaced", [False, True])
+@pytest.mark.parametrize(("colour", "depth"), KINDS)
+def test_frames_of_animations_are_pictures(colour: int, depth: int, interlaced: bool) -> None:
+    data = animated(colour, depth, interlaced=interlaced, tail=b"tail")
+    number, parsed, note = take_apart(data)
+    assert (number, note) == (26, None) and parsed is not None
+    assert apng.build(parsed) == data
+    layouts = [Layout(w, h, depth, CHANNELS[colour], interlaced) for w, h in ((23, 19), (11, 7), (23, 1))]
+    for frame, (part, layout) in enumerate(zip(parsed.parts, layouts, strict=True)):
+        np.testing.assert_array_equal(part.array, picture(layout, frame))
+
+
+def test_disorderly_animations_are_still_pictures() -> None:
+    data = bytearray(animated(2, 8))
+    at = data.index(b"fdAT") + 4
+    data[at : at + 4] = b"\0\0\0\x63"
+    number, parsed, _ = take_apart(bytes(data))
+    assert number == 16 and parsed is not None and png.build(parsed) == bytes(data)
+
+
+def test_damaged_animations_are_refused() -> None:
+    parsed, refused = apng.parse(animated(2, 8)), 0
+    dice = random.Random(5)
+    for _ in range(300):
+        side = bytearray(parsed.side)
+        side[dice.randrange(len(side))] = dice.randrange(256)
+        if dice.random() < 0.2:
+            del side[dice.randrange(len(side)) :]
+        try:
+            apng.build(Parsed(parsed.parts, bytes(side)))
+        except CorruptArchive:
+            refused += 1
+    assert refused > 50
+    with pytest.raises(CorruptArchive):
+        apng.build(Parsed(parsed.parts[:2], parsed.side))

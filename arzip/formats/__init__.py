@@ -5,8 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from arzip.errors import LimitExceeded, UnsupportedInput
-from arzip.formats import aiff, bmp, flac, gzip, npy, npy_table, pdf, png, pnm, raw, raw_pcm, wav, zip
+from arzip.formats import (
+    aiff,
+    apng,
+    bmp,
+    flac,
+    gif,
+    gzip,
+    npy,
+    npy_table,
+    pdf,
+    png,
+    pnm,
+    raw,
+    raw_pcm,
+    tar,
+    tga,
+    tiff,
+    wav,
+    zip,
+)
 from arzip.formats.base import Format, Parsed, PiecewiseFormat
+from arzip.formats.nested import Nested, opened
 
 __all__ = ["FORMATS", "PIECEWISE", "RAW", "rebuild", "recognised", "take_apart"]
 
@@ -23,13 +43,22 @@ FORMATS: dict[int, Format] = {
     6: aiff,
     7: flac,
     RAW_PCM: raw_pcm,
+    26: apng,
     16: png,
     17: gzip,
     18: zip,
     19: pdf,
+    21: gif,
+    22: tiff,
+    25: tar,
+    20: tga,  # what has no magic number comes last
 }
 PIECEWISE: dict[int, PiecewiseFormat] = {5: wav, 6: aiff, RAW_PCM: raw_pcm}
 _ASKED_FOR = {4: "table"}  # taken only for a model of this kind
+NESTED = 24
+_INNER = {number: format_ for number, format_ in FORMATS.items() if number not in _ASKED_FOR}
+FORMATS[NESTED] = Nested(_INNER)
+CONTAINERS = {17, 18, 19, 25}  # formats whose bytes may be files
 
 
 def recognised(head: bytes) -> bool:
@@ -38,9 +67,9 @@ def recognised(head: bytes) -> bool:
 
 
 def take_apart(
-    data: bytes, *, kind: str | None = None, layout: str | None = None
+    data: bytes, *, kind: str | None = None, layout: str | None = None, nested: bool = True
 ) -> tuple[int, Parsed | None, str | None]:
-    """The first format that takes the file and gives back the same bytes.
+    """The first format that takes the file and gives back the same bytes; nested: with all files inside it.
 
     Args:
         kind: of the symbols that a model was asked for; formats that serve it alone come before all others.
@@ -52,6 +81,7 @@ def take_apart(
     """
     if layout is not None:
         return RAW_PCM, raw_pcm.parse_as(data, layout), None
+    note = None
     open_to = sorted((n for n in FORMATS if _ASKED_FOR.get(n, kind) == kind), key=lambda n: n not in _ASKED_FOR)
     for number in open_to:
         format_ = FORMATS[number]
@@ -59,12 +89,14 @@ def take_apart(
             continue
         try:
             parsed = format_.parse(data)
+            if nested and number in CONTAINERS:
+                number, parsed = NESTED, opened(number, parsed, len(data), _INNER)
             if _same(rebuild(number, parsed), data):
                 return number, parsed, None
-            return RAW, None, f"{format_.NAME}: taking it apart does not give the same bytes; kept as bytes"
+            note = note or f"{format_.NAME}: taking it apart does not give the same bytes; kept as bytes"
         except (UnsupportedInput, LimitExceeded) as error:
-            return RAW, None, f"{format_.NAME}: {error}; kept as bytes"
-    return RAW, None, None
+            note = note or f"{format_.NAME}: {error}; kept as bytes"
+    return RAW, None, note
 
 
 def rebuild(number: int, parsed: Parsed) -> Iterator[bytes]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 
-from arzip.errors import UnsupportedInput
 from arzip.formats.base import Parsed
 from arzip.formats.embedded import cut, join
 from arzip.formats.zlib_stream import close_stream, open_stream
@@ -27,10 +26,7 @@ def sniff(data: bytes) -> bool:
 
 def parse(data: bytes) -> Parsed:
     """What is outside of zlib streams, then every stream. Raises UnsupportedInput if none can be opened."""
-    parsed = cut(data, (match.end() for match in STREAM.finditer(data)), open_stream, "PDF")
-    if build(parsed) != data:
-        raise UnsupportedInput("this PDF file cannot be rebuilt")
-    return parsed
+    return cut(data, (match.end() for match in STREAM.finditer(data)), open_stream, "PDF")
 
 
 def build(parsed: Parsed) -> bytes:

@@ -1,7 +1,7 @@
-"""ZIP and what is built on it (docx, xlsx, odt, epub, jar): deflated members opened, everything else kept as it stands.
+"""ZIP and what is built on it (docx, xlsx, odt, epub, jar): deflated members opened, stored ones cut out.
 
 Members are found through the central directory; local headers, directory and gaps are bytes of the first part, so a
-file with surprises in any of them comes back the same. Stored, encrypted and oddly compressed members are not touched.
+file with surprises in any of them comes back the same. Encrypted and oddly compressed members are not touched.
 
 [1] PKWARE, "APPNOTE.TXT - .ZIP File Format Specification", 4.3.7, 4.3.12, 4.3.16.
 """
@@ -18,7 +18,7 @@ __all__ = ["NAME", "build", "parse", "sniff"]
 NAME = "ZIP"
 LOCAL, CENTRAL, END = b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06"
 ENCRYPTED = 1  # bit of the flags
-DEFLATED = 8  # method
+STORED, DEFLATED = 0, 8  # methods
 
 
 def sniff(data: bytes) -> bool:
@@ -27,35 +27,39 @@ def sniff(data: bytes) -> bool:
 
 
 def parse(data: bytes) -> Parsed:
-    """What is not deflated, then every deflated member. Raises UnsupportedInput if no member can be opened."""
-    parsed = cut(data, _streams(data), take_apart, "ZIP")
-    if build(parsed) != data:
-        raise UnsupportedInput("this ZIP file cannot be rebuilt")
-    return parsed
+    """What is outside of members, then every member. Raises UnsupportedInput if no member can be opened."""
+    starts, stored = _members(data)
+    return cut(data, starts, take_apart, "ZIP", stored)
 
 
 def build(parsed: Parsed) -> bytes:
     """The file again. Raises CorruptArchive on damaged side data."""
-    return join(parsed, put_together)
+    return join(parsed, lambda plain, recipe: put_together(plain, recipe) if recipe else plain)
 
 
 def _number(data: bytes, position: int, size: int) -> int:
     return int.from_bytes(data[position : position + size], "little")
 
 
-def _streams(data: bytes) -> list[int]:
-    """Where the deflated members' data start, as far as directory and local headers agree."""
+def _members(data: bytes) -> tuple[list[int], dict[int, int]]:
+    """Where the members' data start, as far as directory and local headers agree; the sizes of the stored ones."""
     end = data.rfind(END)
     if end < 0:
         raise UnsupportedInput("this ZIP file has no directory")
     position, size = _number(data, end + 16, 4), _number(data, end + 12, 4)
     shift = max(0, end - size - position)  # bytes in front of the archive proper, as self-extractors have
     position += shift
-    starts = []
+    starts, stored = [], {}
     while data[position : position + 4] == CENTRAL:
         flags, method = _number(data, position + 8, 2), _number(data, position + 10, 2)
         local = shift + _number(data, position + 42, 4)
-        if method == DEFLATED and not flags & ENCRYPTED and data[local : local + 4] == LOCAL:
-            starts.append(local + 30 + _number(data, local + 26, 2) + _number(data, local + 28, 2))
+        if method in (STORED, DEFLATED) and not flags & ENCRYPTED and data[local : local + 4] == LOCAL:
+            start = local + 30 + _number(data, local + 26, 2) + _number(data, local + 28, 2)
+            size = _number(data, position + 20, 4)
+            if method == DEFLATED:
+                starts.append(start)
+            elif start + size <= end:
+                starts.append(start)
+                stored[start] = size
         position += 46 + sum(_number(data, position + field, 2) for field in (28, 30, 32))
-    return sorted(set(starts))
+    return sorted(set(starts)), stored

@@ -10,10 +10,9 @@ Streams with a preset dictionary are refused.
 
 from __future__ import annotations
 
-from zlib import adler32
-
 from arzip.errors import UnsupportedInput
-from arzip.formats.deflate import Opened, put_together, take_apart
+from arzip.formats.checksums import adler32
+from arzip.formats.deflate import Opened, Settings, put_together, take_apart
 from arzip.formats.deflate.fields import FieldReader, FieldWriter
 
 __all__ = ["close_stream", "open_stream", "plausible"]
@@ -26,21 +25,22 @@ def plausible(data: bytes | memoryview) -> bool:
     return data[0] & 15 == 8 and data[0] >> 4 <= 7 and not data[1] & 32
 
 
-def open_stream(data: bytes | memoryview, *, limit: int, prove: bool = True) -> Opened:
-    """Open the zlib stream at the start of `data`; the recipe of the result is what `close_stream` takes.
+def open_stream(data: bytes | memoryview, *, limit: int, prove: bool = True, like: Settings | None = None) -> Opened:
+    """Open the zlib stream at the start of `data`; the recipe of the result is what `close_stream` takes. prove, like:
+    see `take_apart`.
 
     Raises UnsupportedInput if there is none, LimitExceeded above `limit` plain bytes.
     """
     if not plausible(data):
         raise UnsupportedInput("no zlib header")
-    inner = take_apart(memoryview(data)[2:], limit=limit, prove=prove)
+    inner = take_apart(memoryview(data)[2:], limit=limit, prove=prove, like=like)
     end = 2 + inner.consumed
     checksum = bytes(data[end : end + 4])
     right = adler32(inner.plain).to_bytes(4, "big") == checksum
     writer = FieldWriter().raw(bytes(data[:2])).number(0 if right else 1 + len(checksum))
     if not right:
         writer.raw(checksum)
-    return Opened(inner.plain, writer.raw(inner.recipe).done(), end + len(checksum))
+    return Opened(inner.plain, writer.raw(inner.recipe).done(), end + len(checksum), inner.settings)
 
 
 def close_stream(plain: bytes, side: bytes) -> bytes:

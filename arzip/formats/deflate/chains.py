@@ -16,23 +16,38 @@ needs every position entered, which lazy encoders do.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from arzip.compiled import compiled, inlined
+from arzip.formats.deflate.words import eight_bytes
 
 __all__ = ["enter", "enter_exact", "find_longest", "follow_chain", "match_length"]
 
+PATIENCE = 32  # candidates of a sharp chain between two looks at how far the walk would have gone
 MULTIPLIER = np.uint64(0x9E3779B185EBCA87)  # 2^64 / golden ratio, odd
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def match_length(plain, first, second, most):
     """How many of at most `most` bytes agree behind two positions; `most` stays inside the data."""
     length = np.int64(0)
+    while length + 8 <= most:
+        if eight_bytes(plain, np.uint64(first + length)) != eight_bytes(plain, np.uint64(second + length)):
+            break
+        length += 8
     while length < most and plain[np.uint64(first + length)] == plain[np.uint64(second + length)]:
         length += 1
     return length
 
 
-@njit(cache=True, nogil=True)
+@inlined
+def may_be_longer(plain, candidate, position, best):
+    """False if a match at `candidate` cannot be longer than `best` bytes, by a look at its end."""
+    if best >= 7:
+        return eight_bytes(plain, np.uint64(candidate + best - 7)) == eight_bytes(plain, np.uint64(position + best - 7))
+    return plain[np.uint64(candidate + best)] == plain[np.uint64(position + best)]
+
+
+@compiled
 def enter(plain, start, until, hash_bytes, bits, window_mask, heads, links):
     """Enter positions start..until that have `hash_bytes` bytes into the encoder's chain; the first one not entered."""
     until = min(until, plain.shape[0] - min(hash_bytes, 5))
@@ -65,7 +80,7 @@ def enter(plain, start, until, hash_bytes, bits, window_mask, heads, links):
     return max(start, until + 1)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def enter_exact(plain, start, until, bits, window_mask, heads, links):
     """Enter positions start..until into zlib's chain and, where six bytes follow, into the sharper ones."""
     until = min(until, plain.shape[0] - 3)
@@ -94,7 +109,7 @@ def enter_exact(plain, start, until, bits, window_mask, heads, links):
     return max(start, until + 1)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def follow_chain(plain, position, previous, reach, floor, chain, nice, window_mask, links):
     """The longest match at an entered `position`, if longer than `previous`: (length, start), else (previous, -1).
 
@@ -109,15 +124,13 @@ def follow_chain(plain, position, previous, reach, floor, chain, nice, window_ma
         return previous, start
     lowest = max(position - reach, floor)
     nice = min(nice, most)
-    end_byte, end_before = plain[position + best], plain[position + best - 1]
     while True:
-        if plain[np.uint64(candidate + best)] == end_byte and plain[np.uint64(candidate + best - 1)] == end_before:
+        if may_be_longer(plain, candidate, position, best):
             length = match_length(plain, candidate, position, most)
             if length > best:
                 best, start = length, candidate
                 if length >= nice:
                     break
-                end_byte, end_before = plain[position + best], plain[position + best - 1]
         following = np.int64(links[0, np.uint64(candidate & window_mask)])
         chain -= 1
         if following <= lowest or following >= candidate or chain == 0:
@@ -126,7 +139,7 @@ def follow_chain(plain, position, previous, reach, floor, chain, nice, window_ma
     return best, start
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def find_longest(plain, position, previous, reach, floor, chain, nice, window_mask, links):
     """The same as `follow_chain` on the chains of `enter_exact`; needs nice >= 6."""
     ahead = plain.shape[0] - position
@@ -145,8 +158,15 @@ def find_longest(plain, position, previous, reach, floor, chain, nice, window_ma
     # Six bytes and more: the walk ends where the encoder's own would.
     candidate = np.int64(links[3, position & window_mask])
     last = position
+    patience = PATIENCE
     while (candidate > lowest or candidate == nearest) and candidate < last:
-        if plain[np.uint64(candidate + best)] == plain[np.uint64(position + best)]:
+        patience -= 1
+        if patience <= 0 and match_length(plain, candidate, position, 3) == 3:
+            # No longer match yet, and perhaps none within the walk.
+            if links[4, np.uint64(candidate & window_mask)] < oldest:
+                break
+            patience = PATIENCE
+        if may_be_longer(plain, candidate, position, best):
             length = match_length(plain, candidate, position, most)
             if length > best and length >= 6:  # shorter ones are collisions here
                 if links[4, np.uint64(candidate & window_mask)] < oldest:

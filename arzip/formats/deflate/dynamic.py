@@ -19,11 +19,19 @@ from numba import njit
 from arzip.formats.deflate.bits import copy, grown
 from arzip.formats.deflate.huffman import block_costs, count_symbols, optimal_lengths, predict_head, run_operations
 from arzip.formats.deflate.matcher import FIXED_ONLY, TOKEN_LIMIT
-from arzip.formats.deflate.tables import DISTANCES, LITERALS, MAX_TABLE, code_lengths_of
+from arzip.formats.deflate.optimal import DISTANCE_SYMBOLS, LITERAL_SYMBOLS
+from arzip.formats.deflate.tables import (
+    DISTANCES,
+    FIXED_DISTANCES,
+    FIXED_LITERALS,
+    LITERALS,
+    MAX_TABLE,
+    code_lengths_of,
+)
 from arzip.formats.deflate.tokens import BYTES, FINAL, KIND, PADDING, TABLE, TOKENS
 from arzip.formats.deflate.walk import EXPLICIT
 
-__all__ = ["describe", "restore"]
+__all__ = ["describe", "restore", "told_lengths"]
 
 LENGTHS_DIFFER, HEAD_DIFFERS, SPELLED_OUT = 1, 2, 15
 
@@ -84,10 +92,16 @@ def _used(lengths, least):
 
 
 @njit(cache=True, nogil=True)
-def _predict(literals, distances, literal_lengths, distance_lengths, joint, table):
-    """zlib's table for the counts: (bytes of the table, bits of a block with it, bits with fixed codes)."""
-    optimal_lengths(literals, LITERALS, 15, literal_lengths)
-    optimal_lengths(distances, DISTANCES, 15, distance_lengths)
+def _predict(literals, distances, told, literal_lengths, distance_lengths, joint, table):
+    """The table of the lengths told, or zlib's: (its bytes, bits of a block with it, bits with fixed codes)."""
+    if told.shape[0]:
+        literal_lengths[:] = 0
+        distance_lengths[:] = 0
+        copy(told, 0, LITERAL_SYMBOLS, literal_lengths, 0)
+        copy(told, LITERAL_SYMBOLS, DISTANCE_SYMBOLS, distance_lengths, 0)
+    else:
+        optimal_lengths(literals, LITERALS, 15, literal_lengths)
+        optimal_lengths(distances, DISTANCES, 15, distance_lengths)
     first, second = _used(literal_lengths, 257), _used(distance_lengths, 1)
     copy(literal_lengths, 0, first, joint, 0)
     copy(distance_lengths, 0, second, joint, first)
@@ -132,10 +146,29 @@ def _predicted_kind(size, chosen, fixed, settings):
 
 
 @njit(cache=True, nogil=True)
-def describe(plain, settings, lengths, distances, sizes, blocks, tables):
+def told_lengths(blocks, tables):
+    """The code lengths of every block [B, 316], those of parsed tables or the fixed ones; zeros for stored blocks."""
+    told = np.zeros((blocks.shape[0], LITERAL_SYMBOLS + DISTANCE_SYMBOLS), np.uint8)
+    literals, distances = np.zeros(LITERALS, np.uint8), np.zeros(DISTANCES, np.uint8)
+    for block in range(blocks.shape[0]):
+        if blocks[block, KIND] == 0:
+            continue
+        if blocks[block, KIND] == 2:
+            code_lengths_of(tables, blocks[block, TABLE], tables.shape[0], literals, distances)
+        else:
+            copy(FIXED_LITERALS, 0, LITERALS, literals, 0)
+            copy(FIXED_DISTANCES, 0, DISTANCES, distances, 0)
+        copy(literals, 0, LITERAL_SYMBOLS, told[block], 0)
+        copy(distances, 0, DISTANCE_SYMBOLS, told[block], LITERAL_SYMBOLS)
+    return told
+
+
+@njit(cache=True, nogil=True)
+def describe(plain, settings, lengths, distances, sizes, blocks, tables, told):
     """Compare every block with its prediction.
 
-    lengths, distances, sizes, blocks: as `walk` returned them, with PADDING and TABLE of the parsed blocks put in.
+    lengths, distances, sizes, blocks: as `walk` returned them, with PADDING and TABLE of the parsed blocks put in;
+    told: as for `walk`, without rows if nothing is told.
     Returns (surprises [B] uint8: 1 the block needs a record, 2 its table, too; styles, lengths, spelled: uint8
     streams).
     """
@@ -143,7 +176,7 @@ def describe(plain, settings, lengths, distances, sizes, blocks, tables):
     literal_lengths, distance_lengths = np.zeros(LITERALS, np.uint8), np.zeros(DISTANCES, np.uint8)
     literal_actual, distance_actual = np.zeros(LITERALS, np.uint8), np.zeros(DISTANCES, np.uint8)
     joint, table = np.zeros(LITERALS + DISTANCES, np.uint8), np.zeros(MAX_TABLE, np.uint8)
-    surprises = np.zeros(blocks.shape[0], np.uint8)
+    surprises, nothing = np.zeros(blocks.shape[0], np.uint8), np.zeros(0, np.uint8)
     styles, notes, spelled = np.zeros(64, np.uint8), np.zeros(1024, np.uint8), np.zeros(1024, np.uint8)
     styles_end, notes_end, spelled_end = np.int64(0), np.int64(0), np.int64(0)
     position, token = np.int64(0), np.int64(0)
@@ -151,8 +184,9 @@ def describe(plain, settings, lengths, distances, sizes, blocks, tables):
         row = blocks[block]
         kind = sizes[block, KIND]
         count_symbols(plain, position, lengths, distances, token, row[TOKENS], literals, distance_counts)
+        known = told[block] if told.shape[0] else nothing
         predicted_end, chosen, fixed = _predict(
-            literals, distance_counts, literal_lengths, distance_lengths, joint, table
+            literals, distance_counts, known, literal_lengths, distance_lengths, joint, table
         )
         position += row[BYTES]
         token += row[TOKENS]
@@ -212,22 +246,24 @@ def describe(plain, settings, lengths, distances, sizes, blocks, tables):
 
 
 @njit(cache=True, nogil=True)
-def restore(plain, settings, lengths, distances, surprises, sizes, blocks, styles, notes, spelled):
+def restore(plain, settings, lengths, distances, surprises, sizes, blocks, styles, notes, spelled, told):
     """The inverse of `describe`: set KIND and TABLE of `blocks`; the tables, and True if the notes fit.
 
-    surprises [B] uint8 as from `describe`; sizes[:, KIND] holds the kind of those with bit 0 or 1 set.
+    surprises [B] uint8 as from `describe`; sizes[:, KIND] holds the kind of those with bit 0 or 1 set; told as for
+    `describe`.
     """
     literals, distance_counts = np.zeros(LITERALS, np.int64), np.zeros(DISTANCES, np.int64)
     literal_lengths, distance_lengths = np.zeros(LITERALS, np.uint8), np.zeros(DISTANCES, np.uint8)
     joint, table = np.zeros(2 * (LITERALS + DISTANCES), np.uint8), np.zeros(2 * MAX_TABLE, np.uint8)
     tables, operations = np.zeros(4 * MAX_TABLE, np.uint8), np.zeros(2 * MAX_TABLE, np.uint8)
-    operations_end = np.int64(0)
+    operations_end, nothing = np.int64(0), np.zeros(0, np.uint8)
     styles_at, notes_at, spelled_at, tables_end = np.int64(0), np.int64(0), np.int64(0), np.int64(0)
     position, token = np.int64(0), np.int64(0)
     for block in range(blocks.shape[0]):
         row = blocks[block]
         count_symbols(plain, position, lengths, distances, token, row[TOKENS], literals, distance_counts)
-        end, chosen, fixed = _predict(literals, distance_counts, literal_lengths, distance_lengths, joint, table)
+        known = told[block] if block < told.shape[0] else nothing
+        end, chosen, fixed = _predict(literals, distance_counts, known, literal_lengths, distance_lengths, joint, table)
         position += row[BYTES]
         token += row[TOKENS]
         surprise = surprises[block] if block < surprises.shape[0] else np.uint8(0)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from arzip.formats.deflate.dynamic import told_lengths
 from arzip.formats.deflate.matcher import (
     CHAIN,
     EAGER,
@@ -29,11 +30,11 @@ from arzip.formats.deflate.matcher import (
     MEDIUM,
     MODE,
     NICE,
-    OPTIMAL,
     REACH,
     RUNS,
     SHORTEST,
     TOKEN_LIMIT,
+    TOLD,
     TOO_FAR,
     WEIGHED,
     WINDOW_BITS,
@@ -132,7 +133,8 @@ def _best(stream: Stream, candidates: list[Integers], prefixes: tuple[int, ...])
         least, counts = len(plain), []
         for settings in candidates:
             patience = least + least // 16  # whoever does worse is out
-            result = walk(plain, settings, 1, stream.lengths, stream.distances, sizes, nothing, patience)
+            told = told_lengths(stream.blocks if settings[MODE] == TOLD else stream.blocks[:0], stream.tables)
+            result = walk(plain, settings, 1, stream.lengths, stream.distances, sizes, nothing, patience, told)
             counts.append(len(result[5]) if result[0] == 0 else 1 << 40)
             least = min(least, counts[-1])
         ordered = sorted(range(len(candidates)), key=lambda index: counts[index])
@@ -214,15 +216,21 @@ def estimate(stream: Stream) -> Integers:
             settings[FORGETFUL] = 1
         candidates += flushing
     best, surprises = _best(stream, candidates, PREFIXES)
-    if surprises * 20 < len(stream.lengths):
+    if token_limit == UNBOUNDED or surprises:
+        surprises = _best(stream, [best], PREFIXES[-1:])[1]
+    if surprises * 200 < len(stream.lengths):
         return best
+    plan, with_plan = _best(stream, _plans(base), PREFIXES[1:])
+    # The code lengths that a plan needs to be told cost about as much as so many surprises.
+    told = 40 * int(np.sum(stream.blocks[:, KIND] == 2))
+    return plan if with_plan + told < surprises else best
+
+
+def _plans(base: Integers) -> list[Integers]:
+    """Settings of encoders that look for the cheapest tokens: libdeflate's last levels, zopfli, 7-Zip."""
     plans = []
-    for shorter, rounds in ((0, 6), (0, 12), (1, 12)):
+    for shorter, nice, chain in ((1, 258, 256), (1, 75, 256), (0, 258, 256), (1, 258, 2048), (0, 258, 2048)):
         settings = base.copy()
-        settings[[MODE, SHORTEST, GOOD, CHAIN, FLOOR, TOKEN_LIMIT]] = OPTIMAL, shorter, rounds, 256, -1, UNBOUNDED
+        settings[[MODE, SHORTEST, NICE, CHAIN, FLOOR, TOKEN_LIMIT]] = TOLD, shorter, nice, chain, -1, UNBOUNDED
         plans.append(settings)
-    # Planning is slow, so it has to be worth it; longer prefixes, as parts of blocks would be planned differently.
-    with_plan, without = (_best(stream, [settings], PREFIXES[1:2])[1] for settings in (plans[0], best))
-    if 4 * with_plan > 3 * without:
-        return best
-    return _best(stream, plans, PREFIXES[-1:])[0]
+    return plans

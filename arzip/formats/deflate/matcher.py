@@ -10,6 +10,7 @@ strategies are points in that space. `heads` and `links` are the chains of `chai
     EAGER    like GREEDY for matches of four and more; of a long match only the last position is entered
     MEDIUM   the same, but the next match may take bytes from the present one: see `medium`
     OPTIMAL  the cheapest tokens of the block: see `optimal`; not predicted here but by the walk
+    TOLD     the same, with the code lengths of every block told beforehand
     LITERAL  no matches          RUNS     matches at distance 1 only          IDLE     stored data, nothing is predicted
 
 [1] RFC 1951, section 4.   [2] zlib, documentation of deflateInit2 and deflateTune: good, lazy, nice, chain.
@@ -21,6 +22,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from arzip.compiled import compiled
 from arzip.formats.deflate.chains import enter, enter_exact, find_longest, follow_chain, match_length
 from arzip.formats.deflate.medium import MARGIN, take_over
 
@@ -47,6 +49,7 @@ __all__ = [
     "RUNS",
     "SHORTEST",
     "TOKEN_LIMIT",
+    "TOLD",
     "TOO_FAR",
     "WEIGHED",
     "WINDOW_BITS",
@@ -74,7 +77,7 @@ FIXED_ONLY = 13  # 1: no block has dynamic codes
 FORGETFUL = 14  # 1: an empty stored block clears the chains, as zlib's full flush does
 FIELDS = 15
 
-IDLE, LITERAL, RUNS, GREEDY, LAZY, WEIGHED, EAGER, MEDIUM, OPTIMAL = 0, 1, 2, 3, 4, 5, 6, 7, 8
+IDLE, LITERAL, RUNS, GREEDY, LAZY, WEIGHED, EAGER, MEDIUM, OPTIMAL, TOLD = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9
 
 # Fields of `cursor`, the state that is not in the chains.
 ENTERED = 0  # positions below are in the chains, or were left out for good
@@ -106,7 +109,7 @@ def start_cursor(settings):
     return cursor
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _enter(plain, until, settings, heads, links, cursor):
     """Enter all positions up to and with `until` that have enough bytes behind them."""
     window_mask = (np.int64(1) << settings[WINDOW_BITS]) - 1
@@ -118,7 +121,7 @@ def _enter(plain, until, settings, heads, links, cursor):
         )
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _search(plain, position, previous, settings, heads, links, cursor):
     """The longest match at `position` that beats the length `previous`: (length, start), or (previous, -1)."""
     if plain.shape[0] - position < min(settings[HASH_BYTES], 5):
@@ -133,7 +136,7 @@ def _search(plain, position, previous, settings, heads, links, cursor):
     return follow_chain(plain, position, previous, reach, floor, chain, nice, window_mask, links)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _lazy_search(plain, position, previous, settings, heads, links, cursor):
     length, start = _search(plain, position, previous, settings, heads, links, cursor)
     if start >= 0 and (length < settings[SHORTEST] or (length == 3 and position - start > settings[TOO_FAR])):
@@ -141,7 +144,7 @@ def _lazy_search(plain, position, previous, settings, heads, links, cursor):
     return length, start
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _pair_search(plain, position, previous, chain, settings, heads, links, cursor):
     """The longest match of four bytes and more along the chain, else the last one of three if `previous` is shorter."""
     if plain.shape[0] - position < 5:
@@ -158,7 +161,7 @@ def _pair_search(plain, position, previous, chain, settings, heads, links, curso
     return length, start
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _magnitude(value):
     """The number of bits of a positive integer."""
     bits = np.int64(0)
@@ -168,7 +171,7 @@ def _magnitude(value):
     return bits
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _least(different, chain):
     """The shortest match worth looking for, given the number of different literals."""
     if different >= LEAST_FOR.shape[0]:
@@ -177,7 +180,7 @@ def _least(different, chain):
     return min(LEAST_FOR[different], np.int64(most))
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def begin_block(plain, position, settings, cursor):
     """Take note that a block starts at `position`."""
     if settings[MODE] != WEIGHED:
@@ -198,7 +201,7 @@ def begin_block(plain, position, settings, cursor):
         cursor[LEAST] = _least(different, settings[CHAIN])
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _recount(position, settings, cursor):
     """Find the shortest match anew from the literals of the block so far, rare ones left out."""
     total, different = np.int64(0), np.int64(0)
@@ -211,7 +214,7 @@ def _recount(position, settings, cursor):
     cursor[RECOUNT] += position - cursor[BLOCK_START]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _predict_weighed(plain, position, settings, heads, links, cursor):
     """`predict` for WEIGHED."""
     if cursor[PASSED] == position and cursor[AHEAD] == position + 1:
@@ -238,7 +241,7 @@ def _predict_weighed(plain, position, settings, heads, links, cursor):
     return length, position - start
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _enter_match(plain, position, length, settings, heads, links, cursor):
     """Enter the positions of a match as zlib-ng does: all, or only the last one of a long match."""
     if length > settings[LAZY_BELOW]:
@@ -246,14 +249,14 @@ def _enter_match(plain, position, length, settings, heads, links, cursor):
     _enter(plain, position + length - 1, settings, heads, links, cursor)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _search_four(plain, position, settings, heads, links, cursor):
     """The longest match of four and more, or (1, -1)."""
     length, start = _search(plain, position, np.int64(2), settings, heads, links, cursor)
     return (np.int64(1), np.int64(-1)) if start < 0 or length < 4 else (length, start)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _predict_medium(plain, position, settings, heads, links, cursor):
     """`predict` for MEDIUM."""
     ahead = min(cursor[FILLED], plain.shape[0]) - position
@@ -291,7 +294,7 @@ def _predict_medium(plain, position, settings, heads, links, cursor):
     return (np.int64(1), np.int64(0)) if start < 0 else (length, position - start)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def predict(plain, position, settings, heads, links, cursor):
     """The token expected at `position`: (1, 0) or (length, distance)."""
     mode = settings[MODE]
@@ -327,7 +330,7 @@ def predict(plain, position, settings, heads, links, cursor):
     return np.int64(1), np.int64(0)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def accept(plain, position, length, settings, heads, links, cursor):
     """Take note of the token that really stands at `position`."""
     if settings[MODE] == EAGER and length > 1:

@@ -10,14 +10,15 @@ bytes of the present one, so far that only a single byte or nothing is left of i
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from arzip.compiled import compiled
 
 __all__ = ["MARGIN", "take_over"]
 
 MARGIN = 262  # bytes that zlib wants to see ahead; also what a window is shorter than its size
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def take_over(plain, position, length, following, start, reach):
     """How many bytes a match of `following` bytes with `start`, right behind a match at `position`, takes from it.
 

@@ -7,6 +7,9 @@ for every position of the block how to go on from there, so it is of use behind 
     cost(p) = min over tokens at p of cost(token) + cost(p + its length),  from the end of the block to its start
 
 Of all distances for a length only the shortest is considered. Costs are in 1/16 bit, with integer logarithms.
+
+Where the code lengths of a block are told beforehand (they stand in its table anyway), the last plan is made with them
+at once: that is what an encoder came to in its last round if it had settled, and many times faster.
 """
 
 # mypy: allow-untyped-defs, no-check-untyped-defs
@@ -16,13 +19,14 @@ import numpy as np
 from numba import njit
 
 from arzip.formats.deflate.bits import grown
-from arzip.formats.deflate.chains import MULTIPLIER, match_length
+from arzip.formats.deflate.chains import MULTIPLIER, match_length, may_be_longer
 from arzip.formats.deflate.tables import DISTANCE_EXTRA, LENGTH_EXTRA, LENGTH_SYMBOL, distance_symbol
 
-__all__ = ["link_all", "plan_block"]
+__all__ = ["DISTANCE_SYMBOLS", "LITERAL_SYMBOLS", "link_all", "plan_block", "plan_told"]
 
 LITERAL_START, LENGTH_START, DISTANCE_START = 6 * 16 + 8, 8 * 16, 5 * 16  # costs of the first round
 LITERAL_SYMBOLS, DISTANCE_SYMBOLS = 286, 30
+NO_LITERAL, NO_DISTANCE = 13 * 16, 10 * 16  # costs of symbols without a code, as libdeflate sets them
 
 
 @njit(cache=True, nogil=True)
@@ -65,15 +69,19 @@ def _set_costs(counts, first, symbols, costs):
 
 
 @njit(cache=True, nogil=True)
-def _find_matches(plain, start, end, links, chain):
-    """length << 16 | shortest distance, for every position and ever longer, and where each position's start."""
+def _find_matches(plain, start, end, links, chain, nice, passed):
+    """length << 16 | shortest distance, for every position and ever longer, and where each position's start.
+
+    Matches may reach beyond the end. Nothing is looked for in front of passed[0] and behind a match of `nice` bytes
+    until its end, which is left in passed[0].
+    """
     starts = np.zeros(end - start + 1, np.int64)
     matches = np.zeros(2 * (end - start) + 64, np.int64)
     found = np.int64(0)
     for at in range(start, end):
         starts[at - start] = found
-        most = min(end - at, 258)
-        if most < 3:
+        most = min(plain.shape[0] - at, 258)
+        if most < 3 or at < passed[0]:
             continue
         matches = grown(matches, found + 256)
         best = np.int64(2)
@@ -83,7 +91,7 @@ def _find_matches(plain, start, end, links, chain):
             for _ in range(chain):
                 if candidate < 0 or at - candidate > 32768 or best >= most:
                     break
-                if plain[candidate + best] == plain[at + best]:
+                if may_be_longer(plain, candidate, at, best):
                     length = match_length(plain, candidate, at, most)
                     if length > best:
                         matches[found] = length << 16 | (at - candidate)
@@ -92,6 +100,8 @@ def _find_matches(plain, start, end, links, chain):
                         if row < 3:
                             break
                 candidate = np.int64(links[row, candidate])
+        if nice <= 258 and best >= min(nice, most):
+            passed[0] = at + best
     starts[end - start] = found
     return matches, starts
 
@@ -111,7 +121,7 @@ def _plan(plain, start, end, matches, starts, shorter, costs, total, lengths, di
             length, distance = matches[index] >> 16, matches[index] & 0xFFFF
             symbol = distance_symbol(distance)
             distance_cost = costs[LITERAL_SYMBOLS + symbol] + 16 * DISTANCE_EXTRA[symbol]
-            while reached <= length:
+            while reached <= min(length, end - start - here):
                 cost = total[here + reached] + by_length[reached] + distance_cost
                 if cost < cheapest or (cost == cheapest and not shorter):
                     cheapest, chosen, far = cost, reached, distance
@@ -128,7 +138,7 @@ def plan_block(plain, start, end, links, chain, rounds, shorter, lengths, distan
     costs = np.zeros(LITERAL_SYMBOLS + DISTANCE_SYMBOLS, np.int64)
     counts = np.zeros(LITERAL_SYMBOLS + DISTANCE_SYMBOLS, np.int64)
     total = np.zeros(end - start + 1, np.int64)
-    matches, starts = _find_matches(plain, start, end, links, chain)
+    matches, starts = _find_matches(plain, start, end, links, chain, np.int64(1 << 30), np.zeros(1, np.int64))
     for symbol in range(costs.shape[0]):
         costs[symbol] = DISTANCE_START if symbol >= LITERAL_SYMBOLS else LENGTH_START if symbol > 256 else LITERAL_START
     for remaining in range(rounds, 0, -1):
@@ -147,3 +157,18 @@ def plan_block(plain, start, end, links, chain, rounds, shorter, lengths, distan
             at += length
         _set_costs(counts, 0, LITERAL_SYMBOLS, costs)
         _set_costs(counts, LITERAL_SYMBOLS, DISTANCE_SYMBOLS, costs)
+
+
+@njit(cache=True, nogil=True)
+def plan_told(plain, start, end, links, settings, told, lengths, distances):
+    """The same with the code lengths told [286 + 30] (0 for symbols without a code), in a single round.
+
+    settings: [chain, nice, shorter, where a long match of the block before ends].
+    """
+    costs = np.zeros(LITERAL_SYMBOLS + DISTANCE_SYMBOLS, np.int64)
+    total = np.zeros(end - start + 1, np.int64)
+    for symbol in range(costs.shape[0]):
+        seldom = NO_LITERAL if symbol < LITERAL_SYMBOLS else NO_DISTANCE
+        costs[symbol] = 16 * np.int64(told[symbol]) if told[symbol] else seldom
+    matches, starts = _find_matches(plain, start, end, links, settings[0], settings[1], settings[3:])
+    _plan(plain, start, end, matches, starts, settings[2], costs, total, lengths, distances)

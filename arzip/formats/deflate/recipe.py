@@ -1,6 +1,7 @@
 """The recipe of a stream as bytes: settings, then every kind of surprise as a byte-aligned stream of its own.
 
-    version, settings (zigzag varints), padding of the last byte, then eleven streams, each behind its length
+    version, settings (zigzag varints), padding of the last byte, then eleven streams, each behind its length,
+    in mode TOLD a twelfth: the code lengths of all dynamic blocks, less those of the one before, modulo 256
 
 Numbers are little-endian base-128 varints. Nothing here is entropy-coded: the recipe is meant to be compressed by a
 model, which does better with bytes that mean one thing each.
@@ -28,17 +29,21 @@ from arzip.formats.deflate.matcher import (
     REACH,
     SHORTEST,
     TOKEN_LIMIT,
+    TOLD,
     TOO_FAR,
     WINDOW_BITS,
 )
+from arzip.formats.deflate.optimal import DISTANCE_SYMBOLS, LITERAL_SYMBOLS
+from arzip.formats.deflate.tables import FIXED_DISTANCES, FIXED_LITERALS
 from arzip.formats.deflate.tokens import BYTES, FINAL, KIND
 from arzip.formats.deflate.walk import EXPLICIT, NOTE_FIELDS, SIZE_COLUMNS
 
 __all__ = ["Recipe", "pack", "unpack"]
 
 VERSION = 1
+TOLD_SYMBOLS = LITERAL_SYMBOLS + DISTANCE_SYMBOLS
 EXTREMES = {
-    MODE: (0, 8),
+    MODE: (0, 9),
     HASH_BYTES: (3, 6),
     HASH_BITS: (1, 16),
     WINDOW_BITS: (8, 15),
@@ -70,6 +75,7 @@ class Recipe:
     styles: Bytes
     lengths: Bytes
     spelled: Bytes
+    told: Bytes  # [B, 316], without rows if not in mode TOLD; those of stored and fixed blocks need not be set
 
 
 def pack(recipe: Recipe) -> bytes:
@@ -88,6 +94,9 @@ def pack(recipe: Recipe) -> bytes:
         recipe.lengths.tobytes(),
         recipe.spelled.tobytes(),
     ]
+    if recipe.settings[MODE] == TOLD:
+        rows = recipe.told[recipe.sizes[:, KIND] == 2]
+        streams.append(np.diff(rows, axis=0, prepend=np.zeros((1, rows.shape[1]), np.uint8)).tobytes())
     writer = FieldWriter().number(VERSION)
     for value in recipe.settings:
         writer.number(int(value) + 1)  # -1 is the only negative setting
@@ -107,6 +116,7 @@ def unpack(data: bytes, size: int) -> Recipe:
         raise CorruptArchive("a deflate recipe asks for an impossible encoder")
     padding = reader.number()
     streams = [reader.blob() for _ in range(7 + NOTE_FIELDS)]
+    changes = np.frombuffer(reader.blob() if settings[MODE] == TOLD else b"", np.uint8)
     reader.end()
     if padding > 127:
         raise CorruptArchive("the padding of a deflate recipe is too large")
@@ -130,4 +140,18 @@ def unpack(data: bytes, size: int) -> Recipe:
         raise CorruptArchive("the notes of a deflate recipe contradict one another")
     notes = np.stack(fields, axis=1)
     styles, lengths, spelled = (np.frombuffer(stream, np.uint8) for stream in streams[4 + NOTE_FIELDS :])
-    return Recipe(settings, padding, notes, surprises, sizes, paddings, styles, lengths, spelled)
+    told = _told(changes, sizes[:, KIND]) if settings[MODE] == TOLD else np.zeros((0, TOLD_SYMBOLS), np.uint8)
+    return Recipe(settings, padding, notes, surprises, sizes, paddings, styles, lengths, spelled, told)
+
+
+def _told(changes: Bytes, kinds: Integers) -> Bytes:
+    """The code lengths of all blocks from the changes between dynamic ones."""
+    dynamic = kinds == 2
+    if len(changes) != TOLD_SYMBOLS * np.sum(dynamic):
+        raise CorruptArchive("the code lengths of a deflate recipe are incomplete")
+    told = np.zeros((len(kinds), TOLD_SYMBOLS), np.uint8)
+    told[dynamic] = np.cumsum(changes.reshape(-1, TOLD_SYMBOLS), axis=0, dtype=np.uint8)
+    told[kinds == 1] = np.concatenate([FIXED_LITERALS[:LITERAL_SYMBOLS], FIXED_DISTANCES[:DISTANCE_SYMBOLS]])
+    if told.max(initial=0) > 15:
+        raise CorruptArchive("the code lengths of a deflate recipe are impossible")
+    return told

@@ -10,55 +10,75 @@ library takes part: a recipe gives the same bytes on every machine.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from arzip.errors import CorruptArchive, UnsupportedInput
 from arzip.formats.deflate import recipe as recipes
-from arzip.formats.deflate.dynamic import describe, restore
+from arzip.formats.deflate.dynamic import describe, restore, told_lengths
 from arzip.formats.deflate.estimate import estimate
+from arzip.formats.deflate.matcher import MODE, TOLD
 from arzip.formats.deflate.tokens import PADDING, TABLE, Stream, parse, write
 from arzip.formats.deflate.walk import NOTE_FIELDS, SIZE_COLUMNS, walk
 
-__all__ = ["Opened", "put_together", "take_apart"]
+__all__ = ["Opened", "Settings", "put_together", "take_apart"]
+
+
+SELDOM = 200  # tokens for every surprise that an encoder tried first may cause
+Settings = npt.NDArray[np.int64]  # of a predicted encoder, see `matcher`
 
 
 @dataclass(frozen=True)
 class Opened:
-    """A stream taken apart: its plain bytes, how to make it again, and how many bytes it was long."""
+    """A stream taken apart: its plain bytes, how to make it again, how many bytes it was long, and its encoder."""
 
     plain: bytes
     recipe: bytes
     consumed: int
+    settings: Settings | None
 
 
-def take_apart(stream: bytes | memoryview, *, limit: int, prove: bool = True) -> Opened:
-    """Open the raw deflate stream at the start of `stream`; prove: make it again and compare, if no caller will do so.
+def take_apart(stream: bytes | memoryview, *, limit: int, prove: bool = True, like: Settings | None = None) -> Opened:
+    """Open the raw deflate stream at the start of `stream`; prove: make it again and compare, if no caller will do so;
+    like: the encoder of a stream that was probably written by the same program, tried first.
 
     Raises UnsupportedInput if it is not valid or cannot be recreated, LimitExceeded if it holds more than `limit`
     bytes.
     """
     parsed = parse(stream, limit=limit)
-    settings = estimate(parsed)
-    sizes = np.zeros((len(parsed.blocks), SIZE_COLUMNS), np.int64)
-    sizes[:, :4] = parsed.blocks[:, :4]
-    nothing = np.zeros((0, NOTE_FIELDS), np.int64)
-    _, lengths, distances, blocks, sizes, notes = walk(
-        parsed.plain, settings, 1, parsed.lengths, parsed.distances, sizes, nothing, len(parsed.lengths)
-    )
+    settings, walked, told = like, None, None
+    if like is not None:
+        walked, told = _walked(parsed, like, len(parsed.lengths) // SELDOM)
+    if settings is None or walked is None or told is None:
+        settings = estimate(parsed)
+        walked, told = _walked(parsed, settings, len(parsed.lengths))
+    assert walked is not None
+    lengths, distances, blocks, sizes, notes = walked
     blocks[:, PADDING], blocks[:, TABLE] = parsed.blocks[:, PADDING], parsed.blocks[:, TABLE]
     surprises, styles, table_lengths, spelled = describe(
-        parsed.plain, settings, lengths, distances, sizes, blocks, parsed.tables
+        parsed.plain, settings, lengths, distances, sizes, blocks, parsed.tables, told
     )
     recipe = recipes.pack(
         recipes.Recipe(
-            settings, parsed.padding, notes, surprises, sizes, blocks[:, PADDING], styles, table_lengths, spelled
+            settings, parsed.padding, notes, surprises, sizes, blocks[:, PADDING], styles, table_lengths, spelled, told
         )
     )
     plain = parsed.plain.tobytes()
     if prove and put_together(plain, recipe) != bytes(stream[: parsed.consumed]):
         raise UnsupportedInput("a deflate stream cannot be recreated from its recipe")
-    return Opened(plain, recipe, parsed.consumed)
+    return Opened(plain, recipe, parsed.consumed, settings)
+
+
+def _walked(parsed: Stream, settings: Settings, patience: int) -> tuple[tuple[Any, ...] | None, npt.NDArray[np.uint8]]:
+    """What `walk` makes of a stream, or None after more than `patience` notes; the code lengths told."""
+    sizes = np.zeros((len(parsed.blocks), SIZE_COLUMNS), np.int64)
+    sizes[:, :4] = parsed.blocks[:, :4]
+    nothing = np.zeros((0, NOTE_FIELDS), np.int64)
+    told = told_lengths(parsed.blocks if settings[MODE] == TOLD else parsed.blocks[:0], parsed.tables)
+    status, *walked = walk(parsed.plain, settings, 1, parsed.lengths, parsed.distances, sizes, nothing, patience, told)
+    return (tuple(walked) if status == 0 else None), told
 
 
 def put_together(plain: bytes, recipe: bytes) -> bytes:
@@ -67,7 +87,7 @@ def put_together(plain: bytes, recipe: bytes) -> bytes:
     known = recipes.unpack(recipe, len(plain))
     nothing = np.zeros(0, np.uint16)
     status, lengths, distances, blocks, _, _ = walk(
-        data, known.settings, 0, nothing, nothing, known.sizes, known.notes, 0
+        data, known.settings, 0, nothing, nothing, known.sizes, known.notes, 0, known.told
     )
     if status != 0 or len(known.surprises) > len(blocks):
         raise CorruptArchive("a deflate recipe does not fit its data")
@@ -83,6 +103,7 @@ def put_together(plain: bytes, recipe: bytes) -> bytes:
         known.styles,
         known.lengths,
         known.spelled,
+        known.told,
     )
     if not fits:
         raise CorruptArchive("the tables of a deflate recipe are damaged")

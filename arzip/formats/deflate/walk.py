@@ -29,15 +29,17 @@ from arzip.formats.deflate.matcher import (
     GOOD,
     IDLE,
     MODE,
+    NICE,
     OPTIMAL,
     SHORTEST,
     TOKEN_LIMIT,
+    TOLD,
     accept,
     begin_block,
     predict,
     start_cursor,
 )
-from arzip.formats.deflate.optimal import link_all, plan_block
+from arzip.formats.deflate.optimal import link_all, plan_block, plan_told
 from arzip.formats.deflate.tables import ODD_LENGTH
 from arzip.formats.deflate.tokens import BYTES, COLUMNS, FINAL, KIND, TOKENS
 
@@ -111,12 +113,13 @@ def _place(plain, position, length, distance, wanted, link):
 
 
 @njit(cache=True, nogil=True)
-def walk(plain, settings, encoding, lengths, distances, sizes, notes, patience):
+def walk(plain, settings, encoding, lengths, distances, sizes, notes, patience, told):
     """Walk all blocks.
 
     plain [N] uint8; settings: see `matcher`; encoding 1 or 0; lengths, distances [T] uint16: the tokens of the blocks
     that are not stored (encoding only); sizes [B, SIZE_COLUMNS] int64: KIND, FINAL, BYTES and, for decoding, EXPLICIT,
-    where rows beyond the last give way to the prediction; notes [K, NOTE_FIELDS] int64 (decoding only). Returns
+    where rows beyond the last give way to the prediction; notes [K, NOTE_FIELDS] int64 (decoding only); told [B, 316]
+    uint8: the code lengths of every block, read in mode TOLD only, where every block is explicit. Returns
     (status, lengths, distances, blocks, sizes, notes): all tokens, predicted ones for stored blocks included; blocks as
     in `tokens`, TOKENS, BYTES, KIND and FINAL set as far as known; sizes with EXPLICIT set. Status 0 is right, 1 is
     damaged input, 2 more than `patience` notes (encoding only).
@@ -139,7 +142,8 @@ def walk(plain, settings, encoding, lengths, distances, sizes, notes, patience):
     if not encoding and notes.shape[0]:
         right = notes[0, RUN]
     limit = settings[TOKEN_LIMIT]
-    optimal = settings[MODE] == OPTIMAL
+    optimal = settings[MODE] == OPTIMAL or settings[MODE] == TOLD
+    advance = np.array([settings[CHAIN], settings[NICE], settings[SHORTEST], 0], np.int64)
     all_links = np.zeros((4, size if optimal else 0), np.int32)
     if optimal:
         link_all(plain, all_links)
@@ -157,7 +161,8 @@ def walk(plain, settings, encoding, lengths, distances, sizes, notes, patience):
                 final = sizes[block, FINAL]
                 if kind != 0:
                     expected = sizes[block, TOKENS]
-                    explicit = 0 if expected == limit or (expected < limit and end == size) else 1
+                    natural = expected == limit or (expected < limit and end == size)
+                    explicit = 0 if natural and settings[MODE] != TOLD else 1
             else:
                 explicit = sizes[block, EXPLICIT]
                 if not explicit:
@@ -175,23 +180,19 @@ def walk(plain, settings, encoding, lengths, distances, sizes, notes, patience):
         begin_block(plain, position, settings, cursor)
         if kind == 0 and position == end and settings[FORGETFUL]:
             heads[:] = -1
-        if kind == 0 and settings[MODE] == IDLE:
+        if settings[MODE] == TOLD and (block >= told.shape[0] or not explicit) and kind != 0:
+            return DAMAGED, out_lengths, out_distances, blocks, out_sizes, out_notes
+        if kind == 0 and (settings[MODE] == IDLE or settings[MODE] == TOLD):
             position = end
             explicit = 1
-        if optimal and end > start:
+        if optimal and end > position:
             plan_lengths = grown(plan_lengths, end - start)
             plan_distances = grown(plan_distances, end - start)
-            plan_block(
-                plain,
-                start,
-                end,
-                all_links,
-                settings[CHAIN],
-                settings[GOOD],
-                settings[SHORTEST],
-                plan_lengths,
-                plan_distances,
-            )
+            if settings[MODE] == TOLD:
+                plan_told(plain, start, end, all_links, advance, told[block], plan_lengths, plan_distances)
+            else:
+                chain, rounds, shorter = settings[CHAIN], settings[GOOD], settings[SHORTEST]
+                plan_block(plain, start, end, all_links, chain, rounds, shorter, plan_lengths, plan_distances)
         while position < end:
             if count == limit and not explicit:
                 if not encoding:
@@ -266,8 +267,7 @@ def walk(plain, settings, encoding, lengths, distances, sizes, notes, patience):
             accept(seen, position, length, settings, heads, links, cursor)
             position += length
         if encoding:
-            natural = explicit == 0 and (count == limit or position == size)
-            out_sizes[block, EXPLICIT] = 0 if natural else 1
+            out_sizes[block, EXPLICIT] = 0 if explicit == 0 and (count == limit or position == size) else 1
         elif known and sizes[block, FINAL] >= 0:
             final = sizes[block, FINAL]
         else:
