@@ -69,11 +69,12 @@ def recognised(head: bytes) -> bool:
 def take_apart(
     data: bytes, *, kind: str | None = None, layout: str | None = None, nested: bool = True
 ) -> tuple[int, Parsed | None, str | None]:
-    """The first format that takes the file and gives back the same bytes; nested: with all files inside it.
+    """The first format that takes the file and gives back the same bytes.
 
     Args:
         kind: of the symbols that a model was asked for; formats that serve it alone come before all others.
         layout: of raw samples, when the caller says that the file is nothing else (see `raw_pcm`).
+        nested: whether files inside the file are taken apart, too.
 
     Returns:
         Its number, the parts, and None; or RAW, None, and one line that says why a recognised file goes as bytes
