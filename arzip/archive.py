@@ -16,14 +16,12 @@ The blocks of a part are coded independently, so they go through a pool of threa
 from __future__ import annotations
 
 import hashlib
-import io
 import math
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, BinaryIO, TypeVar
 
@@ -34,39 +32,21 @@ from arzip import roads
 from arzip.blocks import Grid, block_grid
 from arzip.container import Fields, SectionWriter, pack, read_sections, recover_sections
 from arzip.errors import CorruptArchive, LimitExceeded
-from arzip.formats import FORMATS, RAW, raw, recognised, take_apart
+from arzip.formats import FORMATS, RAW, raw, rebuild, recognised, take_apart
 from arzip.formats.base import Parsed
+from arzip.outcome import Frame, Report
 from arzip.settings import Settings
 from arzip.store import FINGERPRINT
+from arzip.streams import DIGEST, Checked, Counted
 from arzip.symbols import KINDS, Symbols
 
-__all__ = ["Report", "compress_stream", "decompress_stream"]
+__all__ = ["Report", "compress_stream", "decode_frame", "decompress_stream", "described_part"]
 
 PIECE = 20 << 20  # bytes of a stream in memory at once
 FORMAT_LIMIT = 1 << 30  # larger files are streamed as bytes, never taken apart
 DECLARED_LIMIT = 1 << 36  # symbols in one part
-DIGEST = 8  # bytes
 Given = TypeVar("Given")
 Made = TypeVar("Made")
-
-
-@dataclass
-class Report:
-    """What was done; sizes in bytes, `dims` symbols coded, `ideal_bits` the models' own code length."""
-
-    bytes_in: int = 0
-    bytes_out: int = 0
-    dims: int = 0
-    ideal_bits: float = 0.0
-    roads: dict[str, int] = field(default_factory=dict)  # label -> symbols
-    notes: list[str] = field(default_factory=list)
-    lost: list[str] = field(default_factory=list)  # what recovery could not read
-    seconds: float = 0.0
-
-    @property
-    def model(self) -> str:
-        """The road that took the most symbols."""
-        return max(self.roads, key=lambda name: self.roads[name], default="stored")
 
 
 # ------------------------------------------------------------------------------------------------------- compress
@@ -100,16 +80,24 @@ def compress_stream(source: BinaryIO, sink: BinaryIO, settings: Settings) -> Rep
 
 def _opened(head: bytes, source: BinaryIO, settings: Settings) -> tuple[int, Parsed | None, str | None, bytes]:
     """What `take_apart` makes of a file that a format or a model wants whole; and what was read of it."""
-    if not recognised(head) and settings.model is None:
+    if not recognised(head) and settings.model is None and settings.pcm is None:
         return RAW, None, None, head
     if len(head) == PIECE:
-        head += source.read(FORMAT_LIMIT)
+        head = _whole(head, source)
     if len(head) > FORMAT_LIMIT:
         return RAW, None, f"larger than {FORMAT_LIMIT >> 20} MiB; kept as bytes", head
-    number, parsed, note = take_apart(head, roads.asked_kind(settings))
+    number, parsed, note = take_apart(head, settings.pcm, kind=roads.asked_kind(settings))
     if parsed is None and settings.model is not None:
         parsed = raw.parse(head)
     return number, parsed, note, head
+
+
+def _whole(head: bytes, source: BinaryIO) -> bytes:
+    """All of the source up to the limit and one byte more; read again where it can be, which spares a copy."""
+    if source.seekable():
+        source.seek(-len(head), 1)
+        return source.read(FORMAT_LIMIT + 1)
+    return head + source.read(FORMAT_LIMIT + 1 - len(head))
 
 
 def _pieces(first: list[bytes], source: BinaryIO) -> Iterator[bytes]:
@@ -138,7 +126,9 @@ def _write_parts(
         block = grid.block if any(b < n for b, n in zip(grid.block, shape, strict=True)) else ()
         head += pack(KINDS.index(symbols.kind), symbols.depth, len(shape), *shape, len(block), *block)
         head += pack(road.model.id.encode()) + road.model.fingerprint if road.model else pack(b"")
-    writer.section("H", head + roads.pack_side(parsed.side, settings))
+    side = roads.pack_side(parsed.side, settings)
+    report.side = len(side)
+    writer.section("H", head + side)
     for symbols, grid, road in planned:
         _write_frames(writer, grid.blocks(symbols.array), road, pool, settings, report)
 
@@ -156,6 +146,7 @@ def _write_frames(
         writer.section("F", pack(coded.road, block.size) + check + coded.payload)
         report.dims += block.size
         report.ideal_bits += coded.ideal_bits
+        report.frames.append(Frame(coded.road, len(coded.payload), coded.ideal_bits))
         report.roads[coded.label] = report.roads.get(coded.label, 0) + block.size
         settings.progress(block.nbytes)
 
@@ -170,20 +161,21 @@ def decompress_stream(source: BinaryIO, sink: BinaryIO, settings: Settings, *, r
     """
     started = time.monotonic()
     report = Report()
-    out = _Checked(sink)
+    out = Checked(sink)
     if recover:
         data = source.read()
         report.bytes_in = len(data)
         sections = recover_sections(data)
     else:
-        counted = _Counted(source)
+        counted = Counted(source)
         sections = read_sections(counted)  # type: ignore[arg-type]
     walk = _Walk(sections, settings, report, recover)
     with _pool(settings.threads) as pool:
         for block in walk.plain_blocks(pool):
             out.write(_plain(block))
         if walk.head is not None:
-            out.write(walk.rebuilt(pool))
+            for piece in walk.rebuilt(pool):
+                out.write(piece)
     report.bytes_out = out.count
     if walk.end is None:
         if not recover:
@@ -246,7 +238,7 @@ class _Walk:
             if body is None:
                 return "a damaged frame"
             try:
-                return _decode_frame(body, shape, road)
+                return decode_frame(body, shape, road)
             except (CorruptArchive, LimitExceeded) as error:
                 if self.recover:
                     return str(error)
@@ -261,13 +253,13 @@ class _Walk:
             self.settings.progress(block.nbytes)
             yield block
 
-    def rebuilt(self, pool: ThreadPoolExecutor) -> bytes:
-        """The file of a format, from its head, parts and frames."""
+    def rebuilt(self, pool: ThreadPoolExecutor) -> Iterator[bytes]:
+        """The file of a format in pieces, from its head, parts and frames."""
         assert self.head is not None
         number, count = self.head.number(255), self.head.number(1 << 20)
         if number not in FORMATS:
             raise CorruptArchive(f"the archive uses format {number}, which this version of arzip does not know")
-        described = [self._part(self.head) for _ in range(count)]
+        described = [self._part(described_part(self.head, self.settings)) for _ in range(count)]
         side = roads.unpack_side(self.head.rest(), self.settings)
         frames = self._frames()
         for symbols, grid, road in described:
@@ -276,25 +268,33 @@ class _Walk:
             grid.fill(symbols.array, self._decoded(pool, road, pairs))
         if next(frames, None) is not None:
             raise CorruptArchive("the archive is damaged: it has more frames than blocks")
-        return FORMATS[number].build(Parsed(tuple(symbols for symbols, _, _ in described), side))
+        return rebuild(number, Parsed(tuple(symbols for symbols, _, _ in described), side))
 
-    def _part(self, fields: Fields) -> tuple[Symbols, Grid, roads.Road]:
-        kind = KINDS[fields.number(len(KINDS) - 1)]
-        depth = fields.number(32)
-        shape = tuple(fields.number(DECLARED_LIMIT) for _ in range(fields.number(4)))
-        block = tuple(fields.number(DECLARED_LIMIT) for _ in range(fields.number(4))) or shape
-        self._declared += math.prod(shape)
-        if self._declared > min(DECLARED_LIMIT, self.settings.limit):
-            raise LimitExceeded(
-                f"the archive declares {self._declared} symbols, more than the limit of {self.settings.limit}"
-            )
-        name = fields.text().decode("ascii", "replace")
-        mark = fields.raw(FINGERPRINT) if name else b""
-        symbols = Symbols(kind, np.zeros(shape, dtype=roads.dtype_of(kind, depth)), depth)
-        return symbols, Grid(shape, block), roads.named(symbols, name, mark, self.settings)
+    def _part(self, part: tuple[Symbols, Grid, roads.Road]) -> tuple[Symbols, Grid, roads.Road]:
+        self._declared += part[0].dims
+        _check_declared(self._declared, self.settings)
+        return part
 
 
-def _decode_frame(body: bytes, shape: tuple[int, ...] | None, road: roads.Road) -> NDArray[Any]:
+def _check_declared(count: int, settings: Settings) -> None:
+    if count > min(DECLARED_LIMIT, settings.limit):
+        raise LimitExceeded(f"the archive declares {count} symbols, more than the limit of {settings.limit}")
+
+
+def described_part(fields: Fields, settings: Settings) -> tuple[Symbols, Grid, roads.Road]:
+    """The next part of a head: zeros of its shape, cut, road; raises CorruptArchive, ModelError, LimitExceeded."""
+    kind = KINDS[fields.number(len(KINDS) - 1)]
+    depth = fields.number(32)
+    shape = tuple(fields.number(DECLARED_LIMIT) for _ in range(fields.number(4)))
+    block = tuple(fields.number(DECLARED_LIMIT) for _ in range(fields.number(4))) or shape
+    _check_declared(math.prod(shape), settings)
+    name = fields.text().decode("ascii", "replace")
+    mark = fields.raw(FINGERPRINT) if name else b""
+    symbols = Symbols(kind, np.zeros(shape, dtype=roads.dtype_of(kind, depth)), depth)
+    return symbols, Grid(shape, block), roads.named(symbols, name, mark, settings)
+
+
+def decode_frame(body: bytes, shape: tuple[int, ...] | None, road: roads.Road) -> NDArray[Any]:
     fields = Fields(body)
     code, count = fields.number(255), fields.number(roads.BLOCK_LIMIT)
     check = fields.raw(4)
@@ -342,28 +342,3 @@ def _ordered(
     finally:
         for future in waiting:
             future.cancel()
-
-
-class _Checked(io.RawIOBase):
-    """Counts and digests what passes to the sink."""
-
-    def __init__(self, sink: BinaryIO) -> None:
-        self.sink, self.count, self.digest = sink, 0, hashlib.blake2b(digest_size=DIGEST)
-
-    def write(self, data: Any) -> int:
-        self.sink.write(data)
-        self.digest.update(data)
-        self.count += len(data)
-        return len(data)
-
-
-class _Counted:
-    """Counts what is read from the source."""
-
-    def __init__(self, source: BinaryIO) -> None:
-        self._source, self.count = source, 0
-
-    def read(self, size: int = -1) -> bytes:
-        data = self._source.read(size)
-        self.count += len(data)
-        return data

@@ -2,6 +2,7 @@
 
     Causal                               a frozen, exact model
       predictions(symbols) -> (p, x)...  all predictions with what they are about: encoding, evaluation
+      code_lengths(symbols) -> bits      what each symbol costs, float64, their shape: reports, scores
       stepper(shape) -> Stepper          decoding, sampling
 
     Stepper                              the state of one walk over the fronts
@@ -41,4 +42,5 @@ class Causal(Protocol):
     """A model whose predictions depend on earlier symbols alone."""
 
     def predictions(self, symbols: NDArray[Any]) -> Iterator[tuple[Prediction, NDArray[np.int32]]]: ...
+    def code_lengths(self, symbols: NDArray[Any]) -> NDArray[np.float64]: ...
     def stepper(self, shape: tuple[int, ...]) -> Stepper: ...

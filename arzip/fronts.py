@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["wavefront"]
+__all__ = ["front_starts", "wavefront"]
 
 
 def wavefront(shape: tuple[int, ...], slope: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
@@ -24,3 +24,11 @@ def wavefront(shape: tuple[int, ...], slope: int) -> tuple[NDArray[np.int32], ND
     at = np.stack([images_.ravel(), ys.ravel(), xs.ravel()], axis=1).astype(np.int32)[order]
     fronts = width + slope * (height - 1) if height and width and images else 0
     return np.ascontiguousarray(at), np.searchsorted(front[order], np.arange(fronts + 1)).astype(np.int64)
+
+
+def front_starts(height: int, width: int, slope: int) -> NDArray[np.int64]:
+    """Where each front of one picture begins among its pixels, int64 [fronts + 1]: the second result of `wavefront`."""
+    fronts = np.arange(width + slope * (height - 1)) if height and width else np.zeros(0, np.int64)
+    first = np.maximum(0, (fronts - width + slope) // slope)
+    last = np.minimum(height, fronts // slope + 1)
+    return np.concatenate([[0], np.cumsum(np.maximum(last - first, 0))]).astype(np.int64)

@@ -16,9 +16,10 @@ from arzip.archive import compress_stream, decompress_stream
 from arzip.coding.coder import Dice, Given
 from arzip.coding.drive import decode_symbols
 from arzip.errors import UnsupportedInput
+from arzip.seeking import read_samples
 from arzip.settings import Settings
 
-__all__ = ["Model", "compress", "decompress", "load", "open"]
+__all__ = ["Model", "Reading", "compress", "decompress", "load", "open"]
 
 
 def compress(
@@ -26,6 +27,7 @@ def compress(
     *,
     level: int = 5,
     model: str | None = None,
+    pcm: str | None = None,
     adapt: bool = True,
     lanes: int | None = None,
     device: str = "auto",
@@ -38,6 +40,7 @@ def compress(
             a PNM file.
         level: 1 (fastest) to 9 (smallest).
         model: id or folder of a trained model; None chooses by measuring.
+        pcm: encoding and channels of raw samples, such as s16le,2.
         adapt: False codes with trained nets alone.
         lanes: of the adaptive engine, 1 to 64; None: by length.
         threads: blocks coded at once; never changes the bytes.
@@ -46,7 +49,13 @@ def compress(
         UnsupportedInput, ModelError.
     """
     settings = Settings(
-        level=level, model=model, adapt=adapt, lanes=lanes, device=device, threads=threads or os.cpu_count() or 1
+        level=level,
+        model=model,
+        pcm=pcm,
+        adapt=adapt,
+        lanes=lanes,
+        device=device,
+        threads=threads or os.cpu_count() or 1,
     )
     out = io.BytesIO()
     compress_stream(io.BytesIO(_file_of(data)), out, settings)
@@ -98,12 +107,56 @@ def open(path: str | os.PathLike[str], mode: str = "rb", **settings: Any) -> IO[
     """
     kind, text = mode.replace("t", "").replace("b", ""), "t" in mode
     if kind == "r":
-        binary: io.BytesIO = io.BytesIO(decompress(Path(path).read_bytes()))
+        binary: Any = Reading(Path(path))
     elif kind in ("w", "x"):
         binary = _Writing(Path(path), kind == "x", settings)
     else:
         raise UnsupportedInput(f"mode {mode!r} is not possible; use rb, rt, wb, wt or xb")
     return io.TextIOWrapper(binary, encoding="utf-8") if text else binary
+
+
+class Reading(io.BufferedReader):
+    """An archive opened for reading: the original as a file, decoded when it is first read."""
+
+    def __init__(self, path: Path) -> None:
+        self._archive = path.read_bytes()
+        super().__init__(_Original(self._archive))
+
+    def read_samples(self, start: int, stop: int) -> NDArray[Any]:
+        """Samples start .. stop - 1 of every channel, int16 or int32 [T, C]; only the frames around them are decoded.
+
+        Past the end there are none. Raises UnsupportedInput where the archive does not hold sound; CorruptArchive.
+        """
+        return read_samples(io.BytesIO(self._archive), start, stop, Settings())
+
+
+class _Original(io.RawIOBase):
+    """What an archive holds, decoded at the first use."""
+
+    def __init__(self, archive: bytes) -> None:
+        self._archive = archive
+        self._plain: io.BytesIO | None = None
+
+    @property
+    def _opened(self) -> io.BytesIO:
+        if self._plain is None:
+            self._plain = io.BytesIO(decompress(self._archive))
+        return self._plain
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        return self._opened.readinto(buffer)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self._opened.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._plain.tell() if self._plain is not None else 0
 
 
 class _Writing(io.BytesIO):

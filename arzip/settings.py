@@ -21,11 +21,12 @@ def _silent(count: int) -> None:
 class Settings:
     """What the command line and the library hand to `arzip.archive`.
 
-    Only `level`, `model`, `adapt` and `lanes` can change the bytes of an archive; no setting is needed to decode one.
+    Only `level`, `model`, `pcm`, `adapt` and `lanes` can change an archive's bytes; decoding needs no setting.
     """
 
     level: int = 5  # 1 fastest .. 9 smallest
     model: str | None = None  # id or folder; None chooses by measuring
+    pcm: str | None = None  # layout of raw samples, such as s16le,2
     adapt: bool = True  # False: trained nets alone, without the adaptive engine
     lanes: int | None = None  # None: by the block's length
     device: str = "auto"  # "auto" takes a GPU where there is one

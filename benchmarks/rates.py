@@ -1,8 +1,9 @@
 """Rates of real files: every file is compressed, decoded, compared, then counted. Prints a table, writes JSON.
 
-    python benchmarks/rates.py FILE|FOLDER... [--level N] [--no-adapt] [--pnm] [--threads N] [--json OUT]
+    python benchmarks/rates.py FILE|FOLDER... [--level N] [--no-adapt] [--pnm] [--wav] [--threads N] [--json OUT]
 
---pnm measures pictures as the PNM files of their pixels, so that only the picture model counts.
+--pnm measures pictures as the PNM files of their pixels, so that only the picture model counts; --wav measures sound as
+WAV files of its samples, at their own depth.
 """
 
 from __future__ import annotations
@@ -21,14 +22,26 @@ from arzip.archive import compress_stream, decompress_stream
 from arzip.settings import Settings
 
 
-def contents(path: Path, as_pnm: bool) -> bytes:
-    """The file's bytes, or the PNM file of a picture's pixels."""
+def contents(path: Path, as_pnm: bool, as_wav: bool) -> bytes:
+    """The file's bytes, or the PNM file of a picture's pixels, or the WAV file of a sound's samples."""
+    if as_wav:
+        return wav_of(path)
     if not as_pnm:
         return path.read_bytes()
     with Image.open(path) as picture:
         pixels = picture.convert("L" if picture.mode in ("1", "L") else "RGB")
     kind = "P5" if pixels.mode == "L" else "P6"
     return f"{kind}\n{pixels.width} {pixels.height}\n255\n".encode() + pixels.tobytes()
+
+
+def wav_of(path: Path) -> bytes:
+    """What libsndfile makes of any file it reads, as WAV at the same depth."""
+    import soundfile
+
+    samples, rate = soundfile.read(path, dtype="int32", always_2d=True)
+    out = io.BytesIO()
+    soundfile.write(out, samples, rate, format="WAV", subtype=soundfile.info(path).subtype)
+    return out.getvalue()
 
 
 def measure(path: Path, data: bytes, settings: Settings) -> dict[str, object]:
@@ -58,6 +71,7 @@ def main() -> None:
     parser.add_argument("--model")
     parser.add_argument("--no-adapt", dest="adapt", action="store_false")
     parser.add_argument("--pnm", action="store_true")
+    parser.add_argument("--wav", action="store_true")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
@@ -66,7 +80,7 @@ def main() -> None:
     rows = []
     print(f"{'file':40}{'bytes':>12}{'archive':>12}{'bits/dim':>10}{'model':>9}{'enc s':>8}{'dec s':>8}")
     for file in files:
-        row = measure(file, contents(file, given.pnm), settings)
+        row = measure(file, contents(file, given.pnm, given.wav), settings)
         rows.append(row)
         show(row)
     total = {

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from arzip.exact.engine import Engine
+from arzip.nets.guided_net import GuidedNet
 from arzip.nets.local_pixelcnn import LocalPixelCNN
 
 PHOTO = "photo-1"
@@ -32,6 +33,18 @@ def small_net(seed: int = 0) -> LocalPixelCNN:
         for parameter in net.parameters():
             parameter.mul_(2.0).add_(0.05 * torch.randn_like(parameter))
     net.freeze()
+    return net
+
+
+def small_guided_net(seed: int = 0) -> GuidedNet:
+    """The same for pictures with guides."""
+    torch.manual_seed(seed)
+    net = GuidedNet(width=24, depth=1, components=3)
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.mul_(2.0).add_(0.05 * torch.randn_like(parameter))
+    net.freeze()
+    net.place(Engine("fp32", "cpu"))
     return net
 
 

@@ -63,7 +63,8 @@ def picture_file(height: int = 40, width: int = 33, channels: int = 3) -> bytes:
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_pictures_come_back_through_the_net(channels: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blocks, "_TILE", (32, 32))
+    monkeypatch.setattr(blocks, "_ONE_TILE", 100)
+    monkeypatch.setattr(blocks, "_TILE_COLUMNS", 20)
     data = picture_file(channels=channels)
     archive = road(data, model=PHOTO)
     assert PHOTO.encode() in archive

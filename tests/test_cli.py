@@ -73,7 +73,7 @@ def test_json_and_info(text: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert {"model_bits_per_dim", "overhead_percent", "model", "seconds"} <= set(figures)
     assert call("info", "--json", f"{text}.arz")[0] == 0
     facts = json.loads(capsys.readouterr().out)
-    assert facts["bytes_in"] == len(TEXT) and facts["roads"] == {"adaptive engine": 1}
+    assert facts["bytes_in"] == len(TEXT) and facts["roads"] == {"bytes": 1}
     assert call("info", f"{text}.arz")[0] == 0
     assert "restored" in capsys.readouterr().out
 
@@ -224,7 +224,18 @@ def test_recover_from_the_command_line(text: Path, capsys: pytest.CaptureFixture
 
 def test_help_is_light_and_complete() -> None:
     shown = CliRunner().invoke(cli, ["--help"]).output
-    for command in ("compress", "decompress", "test", "info", "models", "train", "compare"):
+    for command in (
+        "compress",
+        "decompress",
+        "test",
+        "info",
+        "models",
+        "train",
+        "compare",
+        "report",
+        "explain",
+        "bench",
+    ):
         assert command in shown
     heavy = "import sys, arzip.cli; sys.exit(any(m in sys.modules for m in ('torch', 'numba', 'numpy', 'PIL')))"
     assert subprocess.run([sys.executable, "-c", heavy], check=False).returncode == 0
@@ -234,10 +245,10 @@ def test_models_and_compare(tmp_path: Path, text: Path, capsys: pytest.CaptureFi
     assert call("models")[0] == 0
     assert "photo-1: local_pixelcnn" in capsys.readouterr().out
     picture = _written(tmp_path / "p.pam", picture_file())
-    assert call("compare", "--json", text, picture)[0] == 0
+    assert call("compare", "--json", "--peers", "xz -9e,WebP lossless", text, picture)[0] == 0
     first, second = (json.loads(line) for line in capsys.readouterr().out.splitlines())
     sizes = {row["name"]: row["bytes"] for row in first["rows"]}
     assert sizes["xz -9e"] > min(size for size in sizes.values() if size)
     assert any(row["name"] == "WebP lossless" and row["bytes"] for row in second["rows"])
-    assert call("compare", text)[0] == 0
+    assert call("compare", text, "--peers", "gzip -9")[0] == 0
     assert "bits/dim" in capsys.readouterr().out

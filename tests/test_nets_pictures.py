@@ -9,7 +9,7 @@ from arzip.coding.coder import Dice
 from arzip.coding.drive import decode_symbols, encode_symbols
 from arzip.exact.engine import Engine
 from arzip.fronts import wavefront
-from arzip.nets import picture_model
+from arzip.nets import wavefront_model
 from arzip.nets.local_pixelcnn import LocalPixelCNN
 from arzip.nets.picture_model import PictureModel
 from tests.conftest import small_net
@@ -30,7 +30,7 @@ def test_parity_on_a_picture(placed: LocalPixelCNN, picture: np.ndarray) -> None
 
 @pytest.mark.parametrize("chunk", [1, 100, 1 << 20])
 def test_engines_and_batch_sizes_agree(chunk: int, picture: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(picture_model, "_CHUNK", chunk)
+    monkeypatch.setattr(wavefront_model, "CHUNK", chunk)
     words = set()
     for kind in ("fp32", "int8"):
         net = small_net()

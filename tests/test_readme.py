@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -27,3 +28,9 @@ def test_commands_exist() -> None:
 
     for command in re.findall(r"arzip ([a-z]+) [A-Z]", README):
         assert command in cli.commands, command
+
+
+def test_the_results_are_those_of_the_benchmark() -> None:
+    script = runpy.run_path(str(ROOT / "benchmarks" / "table.py"))
+    assert script["table"]().count("\n") > 3
+    assert script["with_table"](README) == README, "stale: run `python benchmarks/table.py`"

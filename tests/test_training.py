@@ -97,7 +97,7 @@ def test_the_float_and_the_exact_net_agree(recipe: Path, tmp_path: Path) -> None
     net.freeze()
     save(net, tmp_path / "m")
     (tmp_path / "m/recipe.toml").write_text(RECIPE)
-    pixels = sampler._valid[0]
+    pixels = sampler.crops.held_out[0]
     lengths = load(str(tmp_path / "m")).causal.code_lengths(pixels)
     at = np.random.default_rng(0).integers(0, (1, *pixels.shape[:2]), (len(batch[0]), 3))
     exact = lengths[at[:, 1], at[:, 2]].mean()

@@ -33,7 +33,7 @@ def read_examples(path: Path, model: Model) -> NDArray[Any]:
         return np.frombuffer(data, np.uint8)
     if model.kind == "table" and path.suffix == ".png":
         return _tiles(path, data, model)
-    _, parsed, _ = take_apart(data, model.kind)
+    _, parsed, _ = take_apart(data, kind=model.kind)
     parts = [part for part in parsed.parts if part.kind == model.kind] if parsed else []
     if len(parts) != 1:
         raise UnsupportedInput(f"{path}: holds no {model.kind} for {model.id}")

@@ -13,7 +13,7 @@ import click
 from arzip import __version__
 from arzip.cli.files import compress, decompress, filter_streams, info, test
 from arzip.cli.models import models, train
-from arzip.cli.reports import compare
+from arzip.cli.reports import bench, compare, explain, report
 from arzip.cli.shared import CONTEXT
 from arzip.cli.zoo import complete, evaluate, sample, score
 from arzip.errors import ArzipError
@@ -37,7 +37,11 @@ def cli(context: click.Context, undo: bool) -> None:
         filter_streams(undo)
 
 
-for command in (compress, decompress, test, info, models, train, evaluate, sample, complete, score, compare):
+for command in (
+    *(compress, decompress, test, info),
+    *(models, train, evaluate, sample, complete, score),
+    *(compare, report, explain, bench),
+):
     cli.add_command(command)
 
 

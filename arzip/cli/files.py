@@ -23,6 +23,7 @@ __all__ = ["compress", "decompress", "filter_streams", "info", "test"]
 @FILES
 @levels
 @click.option("--model", help="A trained model: id or folder.")
+@click.option("--pcm-format", "pcm", help="FILES are raw samples: encoding and channels, such as s16le,2.")
 @click.option("--no-adapt", "adapt", flag_value=False, default=True, help="Trained nets alone, no adaptive engine.")
 @click.option("--lanes", type=click.IntRange(1, 64), help="Lanes of the adaptive engine; default: by length.")
 @click.option("--pixels", is_flag=True, help="Keep a picture's pixels and colour profile, not the file's bytes.")

@@ -53,7 +53,7 @@ def settings_of(given: dict[str, Any]) -> Settings:
 
     chosen = {
         key: given[key]
-        for key in ("level", "model", "adapt", "lanes", "device", "threads")
+        for key in ("level", "model", "pcm", "adapt", "lanes", "device", "threads")
         if given.get(key) is not None
     }
     return Settings(**chosen)

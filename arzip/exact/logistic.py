@@ -22,7 +22,7 @@ from torch import Tensor
 
 from arzip.exact.lookup import SIGMOID_LIMIT, SIGMOID_STEPS, exp2_table, sigmoid_table
 
-__all__ = ["POINT", "cumulative", "log2_likelihood", "mixture"]
+__all__ = ["POINT", "cumulative", "log2_likelihood", "mixture", "sigmoid"]
 
 POINT = 5  # binary point of the three integers
 SCALE_LOW, SCALE_HIGH = -4 * 32, 7 * 32  # log2 s at point 5: 1/16 .. 128
@@ -58,7 +58,7 @@ def log2_likelihood(logits: Tensor, means: Tensor, scales: Tensor, x: Tensor, le
 
 
 @njit(cache=True, nogil=True)
-def _sigmoid(z: int) -> Any:
+def sigmoid(z: int) -> Any:
     """F(z) * 2**30 for z in units of 2**-16 / 32, by linear interpolation."""
     limit = SIGMOID_LIMIT * SIGMOID_STEPS << _Z_BITS
     z = min(max(z + limit, 0), 2 * limit)
@@ -101,5 +101,5 @@ def cumulative(edge: int, levels: int, mean: NDArray[Any], weight: NDArray[Any],
         at = (edge << POINT) - (1 << (POINT - 1))
         for k in range(mean.shape[0]):
             # (edge - 1/2 - m) / s: point 5 times 2**-16, where a step of the table is 1/32, so the units agree.
-            total += weight[k] * _sigmoid((at - mean[k]) * reciprocal[k])
+            total += weight[k] * sigmoid((at - mean[k]) * reciprocal[k])
     return (total >> 16) + (edge << _FLOOR_BITS)

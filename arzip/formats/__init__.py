@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
-from arzip.errors import LimitExceeded, UnsupportedInput
-from arzip.formats import bmp, gzip, npy, npy_table, pdf, png, pnm, raw, zip
-from arzip.formats.base import Format, Parsed
+from collections.abc import Iterator
 
-__all__ = ["FORMATS", "RAW", "recognised", "take_apart"]
+from arzip.errors import LimitExceeded, UnsupportedInput
+from arzip.formats import aiff, bmp, flac, gzip, npy, npy_table, pdf, png, pnm, raw, raw_pcm, wav, zip
+from arzip.formats.base import Format, Parsed, PiecewiseFormat
+
+__all__ = ["FORMATS", "PIECEWISE", "RAW", "rebuild", "recognised", "take_apart"]
 
 RAW = 0  # plain bytes: one part, no side data
+RAW_PCM = 8
 # Numbers are for ever; the order is that of preference.
-FORMATS: dict[int, Format] = {RAW: raw, 1: pnm, 2: bmp, 3: npy, 4: npy_table, 16: png, 17: gzip, 18: zip, 19: pdf}
+FORMATS: dict[int, Format] = {
+    RAW: raw,
+    1: pnm,
+    2: bmp,
+    3: npy,
+    4: npy_table,
+    5: wav,
+    6: aiff,
+    7: flac,
+    RAW_PCM: raw_pcm,
+    16: png,
+    17: gzip,
+    18: zip,
+    19: pdf,
+}
+PIECEWISE: dict[int, PiecewiseFormat] = {5: wav, 6: aiff, RAW_PCM: raw_pcm}
 _ASKED_FOR = {4: "table"}  # taken only for a model of this kind
 
 
@@ -19,16 +37,21 @@ def recognised(head: bytes) -> bool:
     return any(format_.sniff(head) for format_ in FORMATS.values())
 
 
-def take_apart(data: bytes, kind: str | None = None) -> tuple[int, Parsed | None, str | None]:
+def take_apart(
+    data: bytes, layout: str | None = None, *, kind: str | None = None
+) -> tuple[int, Parsed | None, str | None]:
     """The first format that takes the file and gives back the same bytes.
 
     Args:
+        layout: of raw samples, when the caller says that the file is nothing else (see `raw_pcm`).
         kind: of the symbols that a model was asked for; formats that serve it alone come before all others.
 
     Returns:
         Its number, the parts, and None; or RAW, None, and one line that says why a recognised file goes as bytes
         (None when no format knows the file).
     """
+    if layout is not None:
+        return RAW_PCM, raw_pcm.parse_as(data, layout), None
     open_to = sorted((n for n in FORMATS if _ASKED_FOR.get(n, kind) == kind), key=lambda n: n not in _ASKED_FOR)
     for number in open_to:
         format_ = FORMATS[number]
@@ -36,9 +59,26 @@ def take_apart(data: bytes, kind: str | None = None) -> tuple[int, Parsed | None
             continue
         try:
             parsed = format_.parse(data)
-            if format_.build(parsed) == data:
+            if _same(rebuild(number, parsed), data):
                 return number, parsed, None
             return RAW, None, f"{format_.NAME}: taking it apart does not give the same bytes; kept as bytes"
         except (UnsupportedInput, LimitExceeded) as error:
             return RAW, None, f"{format_.NAME}: {error}; kept as bytes"
     return RAW, None, None
+
+
+def rebuild(number: int, parsed: Parsed) -> Iterator[bytes]:
+    """The file again, in one or more pieces."""
+    if number in PIECEWISE:
+        yield from PIECEWISE[number].pieces(parsed)
+    else:
+        yield FORMATS[number].build(parsed)
+
+
+def _same(pieces: Iterator[bytes], data: bytes) -> bool:
+    at = 0
+    for piece in pieces:
+        if data[at : at + len(piece)] != piece:
+            return False
+        at += len(piece)
+    return at == len(data)

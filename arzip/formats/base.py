@@ -12,12 +12,13 @@ A format is a module with
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
 from arzip.symbols import Symbols
 
-__all__ = ["Format", "Parsed"]
+__all__ = ["Format", "Parsed", "PiecewiseFormat"]
 
 
 @dataclass(frozen=True)
@@ -36,3 +37,9 @@ class Format(Protocol):
     def sniff(self, data: bytes) -> bool: ...
     def parse(self, data: bytes) -> Parsed: ...
     def build(self, parsed: Parsed) -> bytes: ...
+
+
+class PiecewiseFormat(Format, Protocol):
+    """A format of large files, which can be built piece by piece."""
+
+    def pieces(self, parsed: Parsed) -> Iterator[bytes]: ...

@@ -16,19 +16,25 @@ from numpy.typing import NDArray
 from arzip.causal import Prediction
 from arzip.coding.compiled_coder import closed, start, words_of
 from arzip.coding.drive import encode_symbols
+from arzip.coding.length import ideal_bits
 from arzip.errors import CorruptArchive
 from arzip.mixing.byte_engine import ByteEngine
 
-__all__ = ["EngineModel", "decode_bytes", "encode_bytes"]
+__all__ = ["EngineModel", "decode_bytes", "encode_bytes", "engine_of"]
 
 _LANES_LIMIT = 64
 
 
 def encode_bytes(plain: NDArray[np.uint8], *, lanes: int | None) -> tuple[bytes, float]:
     """The payload of a block uint8 [n] and the engine's own code length in bits."""
-    chosen = min(lanes or 1, max(1, len(plain)))
-    coded = encode_symbols(EngineModel(chosen), plain)
-    return bytes([chosen]) + coded.words, coded.ideal_bits
+    model = engine_of(plain, lanes)
+    coded = encode_symbols(model, plain)
+    return bytes([model.lanes]) + coded.words, coded.ideal_bits
+
+
+def engine_of(plain: NDArray[np.uint8], lanes: int | None) -> EngineModel:
+    """The engine that `encode_bytes` takes for a block."""
+    return EngineModel(min(lanes or 1, max(1, len(plain))))
 
 
 def decode_bytes(payload: bytes, size: int) -> bytes:
@@ -52,6 +58,22 @@ class EngineModel:
     def predictions(self, symbols: NDArray[np.uint8]) -> Iterator[tuple[Prediction, NDArray[np.int32]]]:
         """All decisions of the block, front by front, bit by bit, lane by lane."""
         yield from ByteEngine(len(symbols), lanes=self.lanes).predictions(np.ascontiguousarray(symbols))
+
+    def code_lengths(self, symbols: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """What each byte costs in bits, [T]."""
+        size, length = len(symbols), -(-len(symbols) // self.lanes)
+        lengths, front = np.zeros(size), 0
+        for p, bits in self.predictions(symbols):
+            costs = ideal_bits(p, bits)
+            while len(costs):
+                # Decisions come front by front, bit by bit, lane by lane; the last lanes may end before the others.
+                live = min(self.lanes, -(-(size - front) // length))
+                fronts = min(length, size - (live - 1) * length, front + len(costs) // (8 * live)) - front
+                here, costs = np.split(costs, [8 * live * fronts])
+                place = np.arange(live) * length + np.arange(front, front + fronts)[:, None]
+                lengths[place] = here.reshape(fronts, 8, live).sum(axis=1)
+                front += fronts
+        return lengths
 
     def stepper(self, shape: tuple[int, ...]) -> ByteEngine:
         """A walk over a block of shape [T]."""

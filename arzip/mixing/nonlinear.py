@@ -9,7 +9,7 @@ import numpy as np
 
 from arzip.compiled import Integer, inlined
 
-__all__ = ["PROBABILITY_LIMIT", "SQUASH", "STRETCH", "STRETCH_LIMIT", "squash", "stretch"]
+__all__ = ["PROBABILITY_LIMIT", "SQUASH", "SQUASH_FINE", "STRETCH", "STRETCH_LIMIT", "squash", "squash_fine", "stretch"]
 
 STRETCH_LIMIT = 3071  # squash is flat beyond: 1 / (1 + e^12) is less than half a unit of 2^-16
 PROBABILITY_LIMIT = 65535  # the largest 16-bit probability; the smallest is 1
@@ -52,7 +52,22 @@ def _tables() -> tuple[np.ndarray, np.ndarray]:
     return stretch_table, squash_table
 
 
+def _fine_squash() -> np.ndarray:
+    """Return int32 [6144], as SQUASH but in 2^-24, for engines whose coder is fed more than 16 bits."""
+    powers = _exponentials()
+    one = 1 << _FRACTION_BITS
+    table = np.empty(2 * (STRETCH_LIMIT + 1), np.int32)
+    for x in range(STRETCH_LIMIT + 1):
+        odds = powers[2 * x]
+        value = ((odds << 24) + (one + odds) // 2) // (one + odds)
+        table[STRETCH_LIMIT + 1 + x] = value
+        table[STRETCH_LIMIT + 1 - x] = (1 << 24) - value
+    table[0] = table[1]
+    return table
+
+
 STRETCH, SQUASH = _tables()
+SQUASH_FINE = _fine_squash()
 
 
 @inlined
@@ -66,3 +81,10 @@ def squash(stretched: Integer) -> Integer:
     """Probability in 2^-16, within 1 .. 65535, of a stretched value of any size."""
     clipped = min(max(stretched, np.int64(-STRETCH_LIMIT)), np.int64(STRETCH_LIMIT))
     return np.int64(SQUASH[np.uintp(clipped + (STRETCH_LIMIT + 1))])
+
+
+@inlined
+def squash_fine(stretched: Integer) -> Integer:
+    """Probability in 2^-24, within 103 .. 2^24 - 103, of a stretched value of any size."""
+    clipped = min(max(stretched, np.int64(-STRETCH_LIMIT)), np.int64(STRETCH_LIMIT))
+    return np.int64(SQUASH_FINE[np.uintp(clipped + (STRETCH_LIMIT + 1))])

@@ -11,6 +11,8 @@ from arzip.exact.layers import Layer
 from arzip.nets.char_rnn import CharRNN, TextModel
 from arzip.nets.ensemble import Ensemble
 from arzip.nets.fvsbn import FVSBN
+from arzip.nets.guided_model import GuidedModel
+from arzip.nets.guided_net import GuidedNet
 from arzip.nets.local_pixelcnn import LocalPixelCNN
 from arzip.nets.made import MADE
 from arzip.nets.nade import NADE
@@ -35,6 +37,7 @@ NETS = {
     "char_rnn": Family(CharRNN, TextModel, "bytes"),
     "ensemble": Family(Ensemble, TableModel, "table"),
     "fvsbn": Family(FVSBN, TableModel, "table"),
+    "guided_net": Family(GuidedNet, GuidedModel, "image"),
     "local_pixelcnn": Family(LocalPixelCNN, PictureModel, "image"),
     "made": Family(MADE, TableModel, "table"),
     "nade": Family(NADE, TableModel, "table"),

@@ -4,9 +4,8 @@ A sample of 8 bits is coded as its high nibble, then its low nibble, each by a r
 Two rows cost the coder a fifth of what eight binary decisions would, and full rows of 256 eight times the work.
 `predict_all` (encoding, every sample known) and `open_samples`, `next_rows`, `take` (decoding) call the same functions.
 
-The outputs of colour c are int32 [F, c + 3 K] at binary point 5: c coupling coefficients, K logits, K mean offsets,
-K log2 scales. A mean is prediction + offset + sum of coefficient_j * residual_j over the earlier colours j of the
-pixel (Salimans et al. 2017, equation 3).
+A net's outputs are int32 [F, first + 3 K] at binary point 5: from `first` on K logits, K means relative to the sample's
+base, K log2 scales; bases are int32 [F] at the same point.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from typing import Any
 from numba import njit
 from numpy.typing import NDArray
 
-from arzip.exact.logistic import POINT, cumulative, mixture
+from arzip.exact.logistic import cumulative, mixture
 from arzip.exact.rows import TOTAL, row_of
 
 __all__ = ["HALVES", "LEVELS", "SYMBOLS", "distribution", "next_rows", "open_samples", "predict_all", "take"]
@@ -27,17 +26,12 @@ LEVELS = SYMBOLS**HALVES
 
 
 @njit(cache=True, nogil=True)
-def _open(
-    outputs: NDArray[Any], prediction: NDArray[Any], residual: NDArray[Any], colour: int, mix: NDArray[Any]
-) -> None:
+def _open(outputs: NDArray[Any], first: int, base: int, mix: NDArray[Any]) -> None:
     """The mixture of one sample: mix int64 [3, K] = means, weights, reciprocal scales."""
     components = mix.shape[1]
-    mixture(outputs, colour, components, mix[1], mix[2])
-    centre = prediction[colour] << POINT
-    for j in range(colour):
-        centre += outputs[j] * residual[j]
+    mixture(outputs, first, components, mix[1], mix[2])
     for k in range(components):
-        mix[0, k] = centre + outputs[colour + components + k]
+        mix[0, k] = base + outputs[first + components + k]
 
 
 @njit(cache=True, nogil=True)
@@ -52,8 +46,9 @@ def _row(mix: NDArray[Any], low: int, half: int, edges: NDArray[Any], row: NDArr
 @njit(cache=True, nogil=True)
 def predict_all(
     outputs: NDArray[Any],
-    prediction: NDArray[Any],
-    residual: NDArray[Any],
+    first: int,
+    base: NDArray[Any],
+    samples: NDArray[Any],
     colour: int,
     starts: NDArray[Any],
     colours: int,
@@ -64,35 +59,28 @@ def predict_all(
     """Every row of one colour of consecutive whole fronts, written where decoding will ask for it.
 
     starts [fronts + 1] delimits the fronts among the N pixels; rows int32 [N * colours * 2, 16] and x int32 [...] are
-    ordered by front, colour, half, pixel. residual [N, 3] holds the true residual of this colour too. scratch is
-    int64 [3, K] and int64 [17].
+    ordered by front, colour, half, pixel. samples int32 [N] are the true values of this colour. scratch is int64 [3, K]
+    and int64 [17].
     """
     mix, edges = scratch
     for f in range(starts.shape[0] - 1):
-        first, size = starts[f], starts[f + 1] - starts[f]
-        base = first * colours * HALVES + size * colour * HALVES
+        begin, size = starts[f], starts[f + 1] - starts[f]
+        place = begin * colours * HALVES + size * colour * HALVES
         for i in range(size):
-            n = first + i
-            _open(outputs[n], prediction[n], residual[n], colour, mix)
-            sample = prediction[n, colour] + residual[n, colour]
-            high = sample // SYMBOLS
-            _row(mix, 0, 0, edges, rows[base + i])
-            _row(mix, high * SYMBOLS, 1, edges, rows[base + size + i])
-            x[base + i] = high
-            x[base + size + i] = sample % SYMBOLS
+            n = begin + i
+            _open(outputs[n], first, base[n], mix)
+            high = samples[n] // SYMBOLS
+            _row(mix, 0, 0, edges, rows[place + i])
+            _row(mix, high * SYMBOLS, 1, edges, rows[place + size + i])
+            x[place + i] = high
+            x[place + size + i] = samples[n] % SYMBOLS
 
 
 @njit(cache=True, nogil=True)
-def open_samples(
-    outputs: NDArray[Any],
-    prediction: NDArray[Any],
-    residual: NDArray[Any],
-    colour: int,
-    mixes: NDArray[Any],
-) -> None:
+def open_samples(outputs: NDArray[Any], first: int, base: NDArray[Any], mixes: NDArray[Any]) -> None:
     """Starts one colour of a front: mixes int64 [F, 3, K]."""
     for i in range(outputs.shape[0]):
-        _open(outputs[i], prediction[i], residual[i], colour, mixes[i])
+        _open(outputs[i], first, base[i], mixes[i])
 
 
 @njit(cache=True, nogil=True)
@@ -112,9 +100,8 @@ def take(low: NDArray[Any], x: NDArray[Any], half: int) -> None:
 @njit(cache=True, nogil=True)
 def distribution(
     outputs: NDArray[Any],
-    prediction: NDArray[Any],
-    residual: NDArray[Any],
-    colour: int,
+    first: int,
+    base: NDArray[Any],
     scratch: tuple[NDArray[Any], NDArray[Any]],
     high: NDArray[Any],
     low: NDArray[Any],
@@ -126,7 +113,7 @@ def distribution(
     """
     mix, edges = scratch
     for n in range(outputs.shape[0]):
-        _open(outputs[n], prediction[n], residual[n], colour, mix)
+        _open(outputs[n], first, base[n], mix)
         _row(mix, 0, 0, edges, high)
         for i in range(SYMBOLS):
             _row(mix, i * SYMBOLS, 1, edges, low)

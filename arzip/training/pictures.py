@@ -21,7 +21,7 @@ from torch import Tensor
 from arzip.errors import UnsupportedInput
 from arzip.nets.window import COLOURS, FEATURES, colour_features, window_features
 
-__all__ = ["PictureSampler"]
+__all__ = ["Crops", "PictureSampler"]
 
 _VALIDATION_SHARE = 16  # one picture in 16
 _VALIDATION_PIXELS = 1 << 16
@@ -38,14 +38,14 @@ class _Settings:
     half_chroma: float  # share of crops with interpolated chroma
 
 
-class PictureSampler:
-    """Batches for `LocalPixelCNN.log2_likelihood` from a folder of pictures."""
+class Crops:
+    """Random crops of a folder of pictures, and the pictures that are held out."""
 
     def __init__(self, folder: Path, seed: int, settings: dict[str, Any]) -> None:
         self.settings = _Settings(**settings)
         self.random = np.random.default_rng(seed)
         train: list[NDArray[np.uint8]] = []
-        valid: list[NDArray[np.uint8]] = []
+        self.held_out: list[NDArray[np.uint8]] = []
         for path in sorted(folder.iterdir()):
             if not path.name.startswith(tuple(self.settings.include)):
                 continue
@@ -54,23 +54,18 @@ class PictureSampler:
             with Image.open(path) as picture:
                 pixels = np.asarray(picture.convert("L" if picture.mode == "L" else "RGB"))
             held_out = hashlib.sha256(path.name.encode()).digest()[0] % _VALIDATION_SHARE == 0
-            (valid if held_out else train).append(pixels)
-        if not train or not valid:
+            (self.held_out if held_out else train).append(pixels)
+        if not train or not self.held_out:
             raise UnsupportedInput(f"{folder}: no pictures to train on and to validate with; check `include`")
-        self.train, self._valid = train, valid
+        self.train = train
         self.weights = np.sqrt([p.shape[0] * p.shape[1] for p in train])
         self.weights /= self.weights.sum()
-        size = self.settings.crop
-        self.pool = np.zeros((_POOL, size, size, COLOURS), dtype=np.uint8)
-        self.gray = np.zeros(_POOL, dtype=bool)
-        self.drawn = 0
-        for slot in range(_POOL):
-            self._renew(slot)
 
-    def _renew(self, slot: int) -> None:
+    def draw(self) -> tuple[NDArray[np.uint8], bool]:
+        """A crop uint8 [size, size, 3] in coding order, and whether it is gray."""
         random, size = self.random, self.settings.crop
         pixels = self.train[random.choice(len(self.train), p=self.weights)]
-        self.gray[slot] = pixels.ndim == 2
+        gray = pixels.ndim == 2
         if random.random() < self.settings.scale_down:
             factor = random.uniform(1.0, 2.0)
             height, width = (max(size, int(n / factor)) for n in pixels.shape[:2])
@@ -86,7 +81,24 @@ class PictureSampler:
             crop = np.repeat(crop[..., None], COLOURS, axis=2)
         elif random.random() < self.settings.half_chroma:
             crop = _half_chroma(np.ascontiguousarray(crop))
-        self.pool[slot] = crop[..., _CODING_ORDER]
+        return np.ascontiguousarray(crop[..., _CODING_ORDER]), gray
+
+
+class PictureSampler:
+    """Batches for `LocalPixelCNN.log2_likelihood` from a folder of pictures."""
+
+    def __init__(self, folder: Path, seed: int, settings: dict[str, Any]) -> None:
+        self.crops = Crops(folder, seed, settings)
+        self.random = self.crops.random
+        size = self.crops.settings.crop
+        self.pool = np.zeros((_POOL, size, size, COLOURS), dtype=np.uint8)
+        self.gray = np.zeros(_POOL, dtype=bool)
+        self.drawn = 0
+        for slot in range(_POOL):
+            self._renew(slot)
+
+    def _renew(self, slot: int) -> None:
+        self.pool[slot], self.gray[slot] = self.crops.draw()
 
     def batch(self, count: int) -> tuple[Tensor, ...]:
         """features, residual, colour, prediction (see `LocalPixelCNN.log2_likelihood`) and weights [count, 3]."""
@@ -94,16 +106,16 @@ class PictureSampler:
         if self.drawn % _RENEW_EVERY == 0:
             for slot in self.random.integers(0, _POOL, _RENEWED):
                 self._renew(int(slot))
-        size = self.settings.crop
+        size = self.pool.shape[1]
         at = self.random.integers(0, (_POOL, size, size), (count, 3)).astype(np.int32)
         return _examples(self.pool, at, self.gray[at[:, 0]])
 
     def validation(self) -> list[tuple[Tensor, ...]]:
         """The same pixels every time, drawn from whole held-out pictures."""
         random = np.random.default_rng(0)
-        count = _VALIDATION_PIXELS // len(self._valid)
+        count = _VALIDATION_PIXELS // len(self.crops.held_out)
         batches = []
-        for picture in self._valid:
+        for picture in self.crops.held_out:
             gray = picture.ndim == 2
             pixels = np.ascontiguousarray(picture[..., None] if gray else picture[..., _CODING_ORDER])[None]
             at = random.integers(0, (1, *picture.shape[:2]), (count, 3)).astype(np.int32)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from arzip.exact.bernoulli import bits_of
+from arzip.training.guided import GuidedSampler
 from arzip.training.loop import Loss, Sampler
 from arzip.training.pictures import PictureSampler
 from arzip.training.samples import RealSampler
@@ -34,6 +35,15 @@ def _picture_loss(net: nn.Module, batch: tuple[Tensor, ...]) -> tuple[Tensor, Te
     return (lengths * weights).sum(), weights.sum()
 
 
+def _guided_loss(net: nn.Module, batch: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+    features, base, value, weight = batch
+    total = weight.new_zeros(())
+    for c in range(len(features)):
+        lengths = -net.log2_likelihood(features[c], base[c], value[c], c)  # type: ignore[operator]
+        total = total + (lengths * weight[c]).sum()
+    return total, weight.sum()
+
+
 def _binary_loss(net: nn.Module, batch: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
     x = batch[0][:, net.order]  # type: ignore[index]
     return bits_of(net(x), x), torch.tensor(float(x.numel()))
@@ -48,6 +58,7 @@ TASKS = {
     "char_rnn": Task(TextSampler, _own_loss),
     "ensemble": Task(HeldOutSampler, _binary_loss),
     "fvsbn": Task(TableSampler, _binary_loss),
+    "guided_net": Task(GuidedSampler, _guided_loss),
     "local_pixelcnn": Task(PictureSampler, _picture_loss),
     "made": Task(TableSampler, _binary_loss),
     "nade": Task(TableSampler, _binary_loss),

@@ -1,0 +1,144 @@
+"""What a guided net sees of a sample: neighbours, guides and their past errors, as small integers.
+
+Everything is relative to the base, the mean of the guides' predictions. Near values matter finely and far ones roughly,
+so the nearest neighbours come at two resolutions; sizes of errors come as logarithms.
+
+    10  neighbours of the plane, whole levels         2  earlier planes: signed error here, fine
+     6  the nearest of them, eighths                  4  earlier planes: size of each guide's error here
+     8  steps of two earlier planes to 4 neighbours,  4  last signed errors of the plane, fine
+        against this plane's, quarters               12  sizes of both guides' errors at 6 neighbours
+     2  the guides' distance, two resolutions         3  base, its fraction, mean size of errors
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from arzip.compiled import Integer, compiled, inlined
+from arzip.mixing.guide import BEFORE, POINT, SLOPE, UP, Guide, front_rows, learn_plane, predict_plane
+from arzip.mixing.picture_plane import LEFT, RIGHT, TOP
+
+__all__ = ["FEATURES", "guide_fronts", "half_octaves", "look_at_plane"]
+
+FEATURES = 56
+_NEIGHBOURS = np.array(
+    [(0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0), (-2, -1), (-2, 1), (-1, 2), (-1, -2)], np.int64
+)
+_NEAREST = 6
+_SIDES = 4
+
+
+@inlined
+def half_octaves(value: Integer) -> Integer:
+    """2 log2(value), rounded down in halves; 0 for values below 2."""
+    found = np.int64(0)
+    while value >= 4:
+        value >>= 1
+        found += 2
+    if value >= 2:
+        found += 2 + (value & 1)
+    return found
+
+
+@inlined
+def _small(value: Integer) -> Integer:
+    """A value within what an exact product takes."""
+    return min(max(value, np.int64(-127)), np.int64(127))
+
+
+@inlined
+def _size(error: Integer) -> Integer:
+    """The size of an error in 1/32, as a logarithm: four for half an octave."""
+    return 4 * half_octaves(abs(error) + 1) - 40
+
+
+@compiled
+def look_at_plane(
+    g: Guide, c: Integer, front: Integer, means: np.ndarray, features: np.ndarray, base: np.ndarray
+) -> None:
+    """Features float32 [F, FEATURES] and base int32 [F] (in 1/32) of plane c of a front, from its means [F, S]."""
+    height, width = g.plane.shape[0] - TOP, g.plane.shape[1] - LEFT - RIGHT
+    first, last = front_rows(front, height, width)
+    guides = means.shape[1]
+    p, e = g.plane, g.errors
+    for y in range(first, last):
+        x = front - SLOPE * y
+        out = features[y - first]
+        row, column = y + TOP, x + LEFT
+        here, there = y + UP, x + BEFORE
+        total = np.int64(0)
+        for k in range(guides):
+            total += means[y - first, k]
+        middle = total // guides
+        base[y - first] = middle
+        at = 0
+        for n in range(_NEIGHBOURS.shape[0]):
+            value = np.int64(p[row + _NEIGHBOURS[n, 0], column + _NEIGHBOURS[n, 1], c]) << POINT
+            out[at] = _small((value - middle) >> POINT)
+            at += 1
+        for n in range(_NEAREST):
+            value = np.int64(p[row + _NEIGHBOURS[n, 0], column + _NEIGHBOURS[n, 1], c]) << POINT
+            out[at] = _small((value - middle) >> (POINT - 3))
+            at += 1
+        for j in range(2):
+            for n in range(_SIDES):
+                out[at] = 0
+                if j < c:
+                    dy, dx = _NEIGHBOURS[n, 0], _NEIGHBOURS[n, 1]
+                    step = np.int64(p[row, column, j]) - np.int64(p[row + dy, column + dx, j])
+                    value = (np.int64(p[row + dy, column + dx, c]) + step) << POINT
+                    out[at] = _small((value - middle) >> (POINT - 2))
+                at += 1
+        gap = np.int64(means[y - first, min(guides - 1, 1)]) - middle
+        out[at] = _small(gap >> 1)
+        out[at + 1] = _small(gap >> POINT)
+        at += 2
+        for j in range(2):
+            out[at] = _small(np.int64(e[here, there, j, 0]) >> 2) if j < c else 0
+            at += 1
+        for j in range(2):
+            for k in range(2):
+                out[at] = _size(np.int64(e[here, there, j, min(k, guides - 1)])) if j < c else 0
+                at += 1
+        for n in range(_SIDES):
+            out[at] = _small(np.int64(e[here + _NEIGHBOURS[n, 0], there + _NEIGHBOURS[n, 1], c, 0]) >> 2)
+            at += 1
+        mean = np.int64(0)
+        for k in range(2):
+            for n in range(_NEAREST):
+                error = np.int64(e[here + _NEIGHBOURS[n, 0], there + _NEIGHBOURS[n, 1], c, min(k, guides - 1)])
+                mean += abs(error)
+                out[at] = _size(error)
+                at += 1
+        out[at] = _small((middle >> POINT) - 128)
+        out[at + 1] = ((middle & 31) - 16) * 4
+        out[at + 2] = _size(mean // 3)
+        at += 3
+        for n in range(at, FEATURES):
+            out[n] = 0
+
+
+@compiled
+def guide_fronts(
+    g: Guide,
+    begin: Integer,
+    end: Integer,
+    symbols: np.ndarray,
+    means: np.ndarray,
+    features: np.ndarray,
+    base: np.ndarray,
+) -> None:
+    """Runs the guides over the fronts begin .. end - 1 of a known picture.
+
+    Fills means int32 [C, F, S], features float32 [C, F, FEATURES] (unless it is [C, F, 0]) and base int32 [C, F].
+    """
+    place = np.int64(0)
+    for front in range(begin, end):
+        first, last = front_rows(front, np.int64(symbols.shape[0]), np.int64(symbols.shape[1]))
+        for c in range(symbols.shape[2]):
+            here = means[c, place:]
+            predict_plane(g, c, front, here)
+            if features.shape[2] > 0:
+                look_at_plane(g, c, front, here, features[c, place:], base[c, place:])
+            learn_plane(g, c, front, here, symbols)
+        place += max(last - first, np.int64(0))

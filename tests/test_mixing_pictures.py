@@ -1,0 +1,143 @@
+"""The picture engine: encoding equals decoding for all shapes, depths and profiles, with and without a net."""
+
+from __future__ import annotations
+
+import contextlib
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from arzip.errors import CorruptArchive
+from arzip.exact.engine import Engine
+from arzip.fronts import front_starts, wavefront
+from arzip.mixing.guide import PROFILES, learn_plane, new_guide, predict_plane
+from arzip.mixing.least_squares import Neighbours, learn_front, new_least_squares, predict_front
+from arzip.mixing.picture_plane import LEFT, RIGHT, TOP, new_plane, set_sample
+from arzip.nets import wavefront_model
+from arzip.nets.guided_model import GuidedModel
+from arzip.nets.guided_net import GuidedNet
+from arzip.pictures import decode_picture, encode_picture
+from tests.conftest import small_guided_net
+from tests.laws import check_parity, check_road
+
+
+@pytest.fixture(scope="module")
+def guided() -> GuidedNet:
+    return small_guided_net()
+
+
+def road(picture: np.ndarray, depth: int, profile: int, net: GuidedNet | None) -> bytes:
+    payload, ideal = encode_picture(picture, depth, profile=profile, net=net)
+    np.testing.assert_array_equal(decode_picture(payload, picture.shape, depth, net), picture)
+    assert 8 * len(payload) <= ideal * 1.0005 + 1e-3 * picture.size + 120
+    return payload
+
+
+@pytest.mark.parametrize("profile", range(len(PROFILES)))
+@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 9, 3), (7, 1, 2), (5, 6, 4), (13, 17, 1)])
+def test_small_pictures_of_every_kind(shape: tuple[int, ...], profile: int, guided: GuidedNet) -> None:
+    pixels = np.random.default_rng(sum(shape)).integers(0, 256, shape).astype(np.uint8)
+    road(pixels, 8, profile, None)
+    if profile == 1:
+        road(pixels, 8, profile, guided)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.integers(1, 12), st.integers(1, 24), st.sampled_from([1, 2, 3, 4]), st.integers(1, 16), st.integers(0, 2**32 - 1)
+)
+def test_every_depth(height: int, width: int, channels: int, depth: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    walk = np.cumsum(random.integers(-3, 4, (height, width, channels)), axis=1) + (1 << depth >> 1)
+    pixels = np.clip(walk, 0, (1 << depth) - 1).astype(np.uint16 if depth > 8 else np.uint8)
+    road(pixels, depth, int(seed % 2), None)
+
+
+@pytest.mark.parametrize("chunk", [1, 60, 1 << 20])
+def test_batch_sizes_and_engines_agree(chunk: int, picture: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    net = small_guided_net()
+    reference = road(picture, 8, 1, net)
+    monkeypatch.setattr(wavefront_model, "CHUNK", chunk)
+    for kind in ("fp32", "int8"):
+        net.place(Engine(kind, "cpu"))
+        assert encode_picture(picture, 8, profile=1, net=net)[0] == reference
+
+
+def test_the_guided_net_alone(guided: GuidedNet, picture: np.ndarray) -> None:
+    check_parity(GuidedModel(guided), picture)
+    check_road(GuidedModel(guided), picture)
+    check_road(GuidedModel(guided), picture[..., :1])
+
+
+def test_the_engine_learns(picture: np.ndarray) -> None:
+    tall = np.tile(picture, (4, 3, 1))
+    once, often = (encode_picture(p, 8, profile=1, net=None)[1] / p.size for p in (picture, tall))
+    assert often < 0.8 * once < 6.4
+
+
+def test_damage_is_noticed_or_decodes_to_something_else(picture: np.ndarray) -> None:
+    payload = road(picture, 8, 1, None)
+    with pytest.raises(CorruptArchive):
+        decode_picture(payload[:-3], picture.shape, 8, None)
+    with pytest.raises(CorruptArchive):
+        decode_picture(bytes([99]) + payload[1:], picture.shape, 8, None)
+    with pytest.raises(CorruptArchive):
+        decode_picture(bytes([129]) + payload[1:], picture.shape, 8, None)
+    for at in range(1, len(payload), 97):
+        damaged = bytearray(payload)
+        damaged[at] ^= 16
+        with contextlib.suppress(CorruptArchive):
+            assert not np.array_equal(decode_picture(bytes(damaged), picture.shape, 8, None), picture)
+
+
+def test_no_cell_of_the_margin_changes_once_it_may_be_read() -> None:
+    height, width = 6, 9
+    symbols = np.random.default_rng(0).integers(0, 256, (height, width, 1)).astype(np.int32)
+    final = new_plane(height, width, 1, 8)
+    for y in range(height):
+        for x in range(width):
+            set_sample.py_func(final, y, x, 0, symbols[y, x, 0])
+    guide = new_guide(height, width, 1, depth=8, profile=PROFILES[0])
+    means = np.zeros((height, 1), np.int32)
+    for front in range(width + 4 * (height - 1)):
+        for y in range(height):
+            x = front - 4 * y
+            if 0 <= x < width:
+                for dy, dx in ((0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0), (-2, 1), (-1, 2), (-1, -2)):
+                    place = TOP + y + dy, LEFT + x + dx, 0
+                    assert guide.plane[place] == final[place]
+        predict_plane(guide, 0, front, means)
+        learn_plane(guide, 0, front, means, symbols)
+    np.testing.assert_array_equal(guide.plane[TOP:, LEFT:-RIGHT], symbols)
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (5, 3), (3, 20), (40, 7), (1, 9), (9, 1)])
+def test_where_fronts_begin(height: int, width: int) -> None:
+    np.testing.assert_array_equal(front_starts(height, width, 4), wavefront((1, height, width), 4)[1])
+
+
+def reference_weights(u: np.ndarray, t: np.ndarray, g: np.ndarray, ridge: float) -> np.ndarray:
+    a = (u.T * g) @ u + ridge * np.eye(u.shape[1])
+    return np.linalg.solve(a, (u.T * g) @ t)
+
+
+def test_least_squares_against_numpy() -> None:
+    """One row of a picture: the sums are a plain exponentially weighted regression."""
+    width, decay = 60, 0.9
+    random = np.random.default_rng(3)
+    line = np.clip(128 + np.cumsum(random.normal(0, 6, width)), 0, 255).astype(np.int64)
+    expert = new_least_squares(Neighbours(((0, -1), (0, -2)), (), (), 1, decay, 0.8), 0, 1, 1, 4)
+    plane = new_plane(1, width, 1, 8)
+    for x in range(width):
+        predict_front(expert, plane, 0, x, 0, 1)
+        row = plane[TOP, :, 0].astype(float)
+        centre = np.array([(row[LEFT + i - 1] + 3 * 128) / 4 for i in range(x + 1)])
+        inputs = np.array([[row[LEFT + i - 1] - centre[i], row[LEFT + i - 2] - centre[i]] for i in range(x + 1)])
+        if x > 4:
+            g = decay ** np.arange(x - 1, -1, -1) / ((inputs[:x] ** 2).mean(axis=1) + 60.0)
+            w = reference_weights(inputs[:x], line[:x] - centre[:x], g, 0.02)
+            assert abs(expert.predicted[0] - (centre[x] + inputs[x] @ w)) < 0.02
+        set_sample.py_func(plane, 0, x, 0, line[x])
+        learn_front(expert, plane, 0, x, 0, 1)
