@@ -37,19 +37,11 @@ def cli(context: click.Context, undo: bool) -> None:
         filter_streams(undo)
 
 
-<<<<<<< HEAD
 _COMMANDS = (
     *(compress, decompress, test, info, models, train, evaluate, sample, complete, score, compare),
     *(report, explain, bench),
 )
 for command in _COMMANDS:
-=======
-for command in (
-    *(compress, decompress, test, info),
-    *(models, train, evaluate, sample, complete, score),
-    *(compare, report, explain, bench),
-):
->>>>>>> classical
     cli.add_command(command)
 
 
