@@ -86,7 +86,8 @@ def _opened(head: bytes, source: BinaryIO, settings: Settings) -> tuple[int, Par
         head = _whole(head, source)
     if len(head) > FORMAT_LIMIT:
         return RAW, None, f"larger than {FORMAT_LIMIT >> 20} MiB; kept as bytes", head
-    number, parsed, note = take_apart(head, settings.pcm, nested=settings.model is None)
+    kind = roads.asked_kind(settings)
+    number, parsed, note = take_apart(head, kind=kind, layout=settings.pcm, nested=kind is None)
     if parsed is None and settings.model is not None:
         parsed = raw.parse(head)
     return number, parsed, note, head

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from arzip import store
 from arzip.archive import compress_stream, decompress_stream
-from arzip.coding.coder import Dice
+from arzip.coding.coder import Dice, Given
 from arzip.coding.drive import decode_symbols
 from arzip.errors import UnsupportedInput
 from arzip.seeking import read_samples
@@ -190,12 +190,21 @@ class _Writing(io.BytesIO):
 class Model:
     """A trained model: what each symbol costs, what it expects, what it dreams.
 
-    Shapes are those of the model's kind: pictures uint8 [H, W, C] or [L, H, W, C].
+    Shapes are those of the model's kind: pictures uint8 [H, W, C] or [L, H, W, C], tables uint8 [N, D].
     """
 
     def __init__(self, loaded: store.Loaded) -> None:
         self._loaded = loaded
         self.id, self.kind, self.fingerprint = loaded.id, loaded.kind, loaded.fingerprint.hex()
+        self.depth: int = getattr(loaded.causal, "depth", 8)  # bits of a symbol
+
+    @property
+    def layout(self) -> tuple[int, int]:
+        """Of a table's examples: rows of an example that is a picture (else 1), and variables."""
+        if self.kind != "table":
+            raise UnsupportedInput(f"{self.id} takes {self.kind}, not tables of examples")
+        net = self._loaded.net
+        return int(net.rows), int(net.variables)
 
     def bits(self, x: NDArray[Any]) -> NDArray[np.float64]:
         """The exact net's code length of every symbol in bits; the shape of x."""
@@ -207,9 +216,37 @@ class Model:
         rows: NDArray[np.float64] = self._loaded.causal.rows(x)
         return rows
 
-    def sample(self, shape: tuple[int, ...], *, seed: int = 0) -> NDArray[Any]:
+    def sample(self, shape: tuple[int, ...], *, seed: int = 0, temperature: float = 1.0) -> NDArray[Any]:
         """Symbols drawn from the model, by the decode loop fed with a dice; the same on every machine."""
-        return decode_symbols(self._loaded.causal, shape, Dice(seed))
+        return decode_symbols(self._loaded.causal, shape, Dice(seed, temperature=temperature))
+
+    def complete(
+        self, x: NDArray[Any], known: NDArray[np.bool_], *, seed: int = 0, temperature: float = 1.0
+    ) -> NDArray[Any]:
+        """Draws what is not known of x; what is drawn depends on the known symbols that come before it in coding order.
+
+        Args:
+            known: bool, the shape of x.
+        """
+        if known.shape != x.shape:
+            raise UnsupportedInput(f"`known` is of shape {known.shape}, the symbols of {x.shape}")
+        causal = self._loaded.causal
+        # Coding the mask itself tells which of the decisions, in coding order, are about known symbols.
+        mark = np.where(known, (1 << self.depth) - 1, 0).astype(x.dtype)
+        given = np.concatenate([np.zeros(0, np.int32), *(part.ravel() for _, part in causal.predictions(x))])
+        marked = np.concatenate([np.zeros(0, np.int32), *(part.ravel() for _, part in causal.predictions(mark))])
+        dice = Dice(seed, temperature=temperature)
+        return decode_symbols(causal, x.shape, Given(dice, given, marked > 0))
+
+    def score(self, x: NDArray[Any]) -> NDArray[np.float64]:
+        """Bits per dimension of every example of a table [N, D] or batch of pictures [L, H, W, C]; else one number [1].
+
+        What the model finds unlikely costs more: sorted, the scores put anomalies first.
+        """
+        bits = self.bits(x)
+        batch = self.kind == "table" or (self.kind == "image" and x.ndim == 4)
+        scores: NDArray[np.float64] = bits.reshape(len(bits) if batch else 1, -1).mean(axis=1)
+        return scores
 
 
 def load(model: str, *, device: str = "auto") -> Model:

@@ -6,7 +6,7 @@
     seed = 1
     [architecture]              keyword arguments of the net
     [data]                      keyword arguments of the corpus' sampler
-    [schedule]                  cycles, batch, rate, warmup, validate_every
+    [schedule]                  cycles, batch, rate, warmup, validate_every; where they help: decay, epsilon
 
 Unknown keys are errors, and nothing on the command line changes the model.
 """
@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import MISSING, Field, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,8 @@ class Schedule:
     rate: float  # peak learning rate
     warmup: int  # steps
     validate_every: int  # steps; a checkpoint is written then
+    decay: float = 0.0  # of the weights in every step, times the rate (Loshchilov & Hutter 2019)
+    epsilon: float = 1e-8  # of Adam; a larger one keeps weights of rare inputs, whose gradients are small, from moving
 
     @property
     def steps(self) -> int:
@@ -63,15 +66,16 @@ def read_recipe(path: Path) -> Recipe:
         raise UnsupportedInput(f"{path}: cannot be read ({error.strerror})") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UnsupportedInput(f"{path}: not TOML: {error}") from error
-    values = _checked(path, "recipe", raw, {f.name for f in fields(Recipe)} - {"digest"})
-    schedule = _checked(path, "schedule", values.pop("schedule"), {f.name for f in fields(Schedule)})
+    values = _checked(path, "recipe", raw, [f for f in fields(Recipe) if f.name != "digest"])
+    schedule = _checked(path, "schedule", values.pop("schedule"), fields(Schedule))
     return Recipe(**values, schedule=Schedule(**schedule), digest=hashlib.sha256(text).hexdigest()[:16])
 
 
-def _checked(path: Path, table: str, values: Any, known: set[str]) -> dict[str, Any]:
+def _checked(path: Path, table: str, values: Any, wanted: Sequence[Field[Any]]) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise UnsupportedInput(f"{path}: [{table}] must be a table")
-    unknown, missing = sorted(set(values) - known), sorted(known - set(values))
+    known, needed = {f.name for f in wanted}, {f.name for f in wanted if f.default is MISSING}
+    unknown, missing = sorted(set(values) - known), sorted(needed - set(values))
     if unknown:
         raise UnsupportedInput(f"{path}: unknown key {unknown[0]!r} in {table}; known are {', '.join(sorted(known))}")
     if missing:

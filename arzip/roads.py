@@ -24,7 +24,18 @@ from arzip.symbols import Symbols
 if TYPE_CHECKING:
     from arzip.mixing.byte_road import EngineModel
 
-__all__ = ["BLOCK_LIMIT", "Bytes", "Coded", "Road", "choose", "dtype_of", "named", "pack_side", "unpack_side"]
+__all__ = [
+    "BLOCK_LIMIT",
+    "Bytes",
+    "Coded",
+    "Road",
+    "asked_kind",
+    "choose",
+    "dtype_of",
+    "named",
+    "pack_side",
+    "unpack_side",
+]
 
 STORED, ENGINE, MODEL, PICTURE, DRAWING, AUDIO = 0, 1, 2, 3, 4, 5  # for ever
 BLOCK_LIMIT = 1 << 26  # symbols
@@ -126,6 +137,10 @@ class Road:
             from arzip.mixing.drawing_road import drawing_code_lengths
 
             return drawing_code_lengths(block, self.depth)
+        if road == AUDIO:
+            from arzip.audio.road import audio_code_lengths
+
+            return audio_code_lengths(block, level=self.settings.level)
         if road != STORED:
             raise UnsupportedInput(f"road {road} cannot tell what its symbols cost")
         return np.full(block.shape, 8.0 * block.dtype.itemsize)
@@ -162,6 +177,10 @@ class Road:
             from arzip.mixing.drawing_road import drawing_predictions
 
             yield from drawing_predictions(block, self.depth)
+        elif road == AUDIO:
+            from arzip.audio.road import audio_predictions
+
+            yield from audio_predictions(block, level=self.settings.level)
 
     def _engine(self, plain: NDArray[np.uint8]) -> EngineModel:
         from arzip.mixing.byte_road import engine_of
@@ -271,6 +290,11 @@ def dtype_of(kind: str, depth: int) -> np.dtype[Any]:
     return np.dtype(np.uint8 if depth <= 8 else "<u2")
 
 
+def asked_kind(settings: Settings) -> str | None:
+    """The kind of symbols that the model takes which the caller named; raises ModelError."""
+    return None if settings.model is None else store.load(settings.model, device=settings.device).kind
+
+
 def choose(symbols: Symbols, settings: Settings) -> Road:
     """The road of a part: the model asked for, or the one that suits its kind at this level."""
     name = settings.model
@@ -281,9 +305,11 @@ def choose(symbols: Symbols, settings: Settings) -> Road:
     if name is None:
         return Road(symbols.kind, symbols.depth, None, settings)
     model = store.load(name, device=settings.device)
-    if model.kind != symbols.kind or symbols.depth != 8:
+    depth = getattr(model.causal, "depth", 8)
+    fits = symbols.depth <= depth if model.kind == "table" else symbols.depth == depth
+    if model.kind != symbols.kind or not fits:
         raise UnsupportedInput(
-            f"model {model.id} takes {model.kind} of 8 bits, this is {symbols.kind} of {symbols.depth} bits"
+            f"model {model.id} takes {model.kind} of {depth} bits, this is {symbols.kind} of {symbols.depth} bits"
         )
     return Road(symbols.kind, symbols.depth, model, settings)
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from arzip.errors import ModelError
 
-__all__ = ["FINGERPRINT", "Loaded", "find", "fingerprint", "load", "model_folders", "save"]
+__all__ = ["FINGERPRINT", "Loaded", "adopt_members", "find", "fingerprint", "load", "model_folders", "save"]
 
 FINGERPRINT = 4  # bytes
 _WEIGHTS, _RECIPE = "weights.safetensors", "recipe.toml"
@@ -103,9 +103,17 @@ def _load(folder: Path, kind: str, device: str) -> Loaded:
     except (OSError, ValueError, TypeError) as error:
         raise ModelError(f"{folder}: cannot be loaded ({error})") from error
     net.check()
+    if hasattr(net, "adopt"):
+        adopt_members(net, kind, device, fresh=False)
     net.place(Engine(kind, device))
     mark = fingerprint(recipe.net, recipe.architecture, tensors)
     return Loaded(recipe.id, recipe.net, family.kind, mark, net, family.causal(net))
+
+
+def adopt_members(net: Any, engine: str, device: str, *, fresh: bool) -> None:
+    """Gives an ensemble the models that it names; raises ModelError for one that is missing or has other weights."""
+    members = [load(name, device=device, engine=engine) for name in net.names]
+    net.adopt([member.net for member in members], [member.fingerprint for member in members], fresh=fresh)
 
 
 def load(name: str, *, device: str = "cpu", expected: bytes | None = None, engine: str | None = None) -> Loaded:

@@ -18,6 +18,7 @@ from arzip.audio.lattice import Lattice
 from arzip.audio.mixture import Mixture, new_mixture
 from arzip.audio.predictor import Predictor, learn_sample, new_predictor, predict_sample
 from arzip.audio.presets import Preset
+from arzip.coding.length import ideal_bits
 from arzip.compiled import Integer, compiled
 
 __all__ = ["AudioEngine"]
@@ -41,21 +42,39 @@ class AudioEngine:
 
     def predictions(self, ranks: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int32]]]:
         """P(bit = 1) in 2^-24 and the bits of all decisions of ranks [C, T], piece by piece."""
+        for p, bits, _ in self._pieces(ranks):
+            yield p, bits
+
+    def code_lengths(self, ranks: NDArray[np.int64]) -> NDArray[np.float64]:
+        """What each rank of [C, T] costs in bits, as [T, C]."""
+        lengths, at = np.zeros((self._shape[1], self._shape[0])), 0
+        for p, bits, ends in self._pieces(ranks):
+            so_far = np.concatenate([np.zeros(1), np.cumsum(ideal_bits(p, bits))])
+            lengths[at : at + len(ends)] = np.diff(so_far[ends.reshape(-1)], prepend=0.0).reshape(ends.shape)
+            at += len(ends)
+        return lengths
+
+    def _pieces(self, ranks: Any) -> Iterator[tuple[Any, Any, Any]]:
+        """P(bit = 1), bits, and for every sample [T, C] of a piece how many of its decisions are made after it."""
         words, coder = np.zeros(0, np.uint32), np.zeros(4, np.uint64)
         p, bits = np.zeros(_PIECE, np.int32), np.zeros(_PIECE, np.int32)
+        ends = np.zeros((self._shape[1], self._shape[0]), np.int64)
         at = 0
         while at < self._shape[1]:
-            at, made = self._run(ranks, at, 0, words, coder, p, bits)
-            yield p[:made], bits[:made]
+            first = at
+            at, made = self._run(ranks, at, 0, words, coder, p, bits, ends)
+            yield p[:made], bits[:made], ends[first:at]
 
     def read(self, words: NDArray[np.uint32], coder: NDArray[np.uint64]) -> NDArray[np.int64]:
         """The ranks [C, T] of a frame, from words and their coder's state."""
         ranks = np.zeros(self._shape, np.int64)
         nothing = np.zeros(0, np.int32)
-        self._run(ranks, 0, 1, words, coder, nothing, nothing)
+        self._run(ranks, 0, 1, words, coder, nothing, nothing, np.zeros((0, 0), np.int64))
         return ranks
 
-    def _run(self, ranks: Any, at: int, decode: int, words: Any, coder: Any, p: Any, bits: Any) -> tuple[int, int]:
+    def _run(
+        self, ranks: Any, at: int, decode: int, words: Any, coder: Any, p: Any, bits: Any, ends: Any
+    ) -> tuple[int, int]:
         reached, made = _run_frame(
             self._predictor,
             self._mixture,
@@ -68,6 +87,7 @@ class AudioEngine:
             coder,
             p,
             bits,
+            ends,
         )
         return int(reached), int(made)
 
@@ -85,8 +105,12 @@ def _run_frame(
     coder: Any,
     p: Any,
     bits: Any,
+    ends: Any,
 ) -> tuple[Integer, Integer]:
-    """From sample t on, until the frame ends or the outputs are full; (next sample, decisions made)."""
+    """From sample t on, until the frame ends or the outputs are full; (next sample, decisions made).
+
+    When coding, ends[t, c] tells how many decisions are made after that sample.
+    """
     channels, length = ranks.shape
     made = np.int64(0)
     while t < length and (decode == 1 or made + channels * MOST_DECISIONS <= p.shape[0]):
@@ -100,6 +124,8 @@ def _run_frame(
                 m, c, s.means[c], values, low, count, histogram, ranks[c, t], decode, words, coder, p, bits, made
             )
             ranks[c, t] = rank
+            if decode == 0:
+                ends[t, c] = made
             x = low + (values[rank] if ranges[row, 2] == 1 else np.float64(rank))
             note_error(m, c, s.means[c], x, rank, histogram)
             learn_sample(s, c, t, x)

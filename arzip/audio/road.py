@@ -5,6 +5,7 @@ payload = preset u8, number of lattices u8 (one for all channels, or one for eac
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -19,25 +20,39 @@ from arzip.coding.length import ideal_bits
 from arzip.container import Fields
 from arzip.errors import CorruptArchive
 
-__all__ = ["MOST_CHANNELS", "decode_audio", "encode_audio"]
+__all__ = ["MOST_CHANNELS", "audio_code_lengths", "audio_predictions", "decode_audio", "encode_audio"]
 
 MOST_CHANNELS = 64
 
 
 def encode_audio(block: NDArray[Any], *, level: int) -> tuple[bytes, float]:
     """The payload of samples [T, C], T and C at least 1, and its code length in bits."""
-    number = preset_of(level)
-    channels = block.shape[1]
-    lattices = lattices_of(block)
-    each = lattices * channels if len(lattices) == 1 else lattices
-    ranks = np.stack([lattice.to_ranks(block[:, c]) for c, lattice in enumerate(each)])
-    encoder, ideal = Encoder(), 0.0
-    if not _silent(lattices):
-        for p, bits in AudioEngine(len(block), channels, lattices, PRESETS[number]).predictions(ranks):
-            encoder.write(p, bits)
-            ideal += float(ideal_bits(p, bits).sum())
+    number, (lattices, ranks) = preset_of(level), _ranks(block)
+    engine, encoder, ideal = AudioEngine(len(block), block.shape[1], lattices, PRESETS[number]), Encoder(), 0.0
+    for p, bits in engine.predictions(ranks):
+        encoder.write(p, bits)
+        ideal += float(ideal_bits(p, bits).sum())
     head = bytes([number, len(lattices)]) + b"".join(write_lattice(lattice) for lattice in lattices)
     return head + encoder.finish(), ideal + 8 * len(head)
+
+
+def audio_code_lengths(block: NDArray[Any], *, level: int) -> NDArray[np.float64]:
+    """What each sample of `encode_audio` costs in bits, [T, C]; the head of the payload is not in it."""
+    lattices, ranks = _ranks(block)
+    return AudioEngine(len(block), block.shape[1], lattices, PRESETS[preset_of(level)]).code_lengths(ranks)
+
+
+def audio_predictions(block: NDArray[Any], *, level: int) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int32]]]:
+    """What `encode_audio` hands to the coder."""
+    lattices, ranks = _ranks(block)
+    yield from AudioEngine(len(block), block.shape[1], lattices, PRESETS[preset_of(level)]).predictions(ranks)
+
+
+def _ranks(block: NDArray[Any]) -> tuple[list[Lattice], NDArray[np.int64]]:
+    """The lattices of samples [T, C], and the samples' ranks [C, T]."""
+    lattices = lattices_of(block)
+    each = lattices * block.shape[1] if len(lattices) == 1 else lattices
+    return lattices, np.stack([lattice.to_ranks(block[:, c]) for c, lattice in enumerate(each)])
 
 
 def decode_audio(payload: bytes, shape: tuple[int, ...], depth: int) -> NDArray[np.int64]:
@@ -54,16 +69,8 @@ def decode_audio(payload: bytes, shape: tuple[int, ...], depth: int) -> NDArray[
         raise CorruptArchive("a coded stream is not a whole number of words: the archive is damaged")
     words = words_of(rest)
     coder = start(words)
-    if _silent(lattices):
-        ranks = np.zeros(shape[::-1], np.int64)
-    else:
-        ranks = AudioEngine(shape[0], shape[1], lattices, PRESETS[number]).read(words, coder)
+    ranks = AudioEngine(shape[0], shape[1], lattices, PRESETS[number]).read(words, coder)
     if not closed(coder, words):
         raise CorruptArchive("a coded stream contradicts its model: the archive is damaged")
     each = lattices * shape[1] if count == 1 else lattices
     return np.stack([lattice.to_samples(row) for lattice, row in zip(each, ranks, strict=True)], axis=1)
-
-
-def _silent(lattices: list[Lattice]) -> bool:
-    """Whether every sample of a frame is known without a decision."""
-    return all(lattice.ranks == 1 for lattice in lattices)

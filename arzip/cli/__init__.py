@@ -15,6 +15,7 @@ from arzip.cli.files import compress, decompress, filter_streams, info, test
 from arzip.cli.models import models, train
 from arzip.cli.reports import bench, compare, explain, report
 from arzip.cli.shared import CONTEXT
+from arzip.cli.zoo import complete, evaluate, sample, score
 from arzip.errors import ArzipError
 
 __all__ = ["cli", "main"]
@@ -36,7 +37,11 @@ def cli(context: click.Context, undo: bool) -> None:
         filter_streams(undo)
 
 
-for command in (compress, decompress, test, info, models, train, compare, report, explain, bench):
+_COMMANDS = (
+    *(compress, decompress, test, info, models, train, evaluate, sample, complete, score, compare),
+    *(report, explain, bench),
+)
+for command in _COMMANDS:
     cli.add_command(command)
 
 

@@ -24,9 +24,10 @@ import constriction
 import numpy as np
 from numpy.typing import NDArray
 
+from arzip.coding.temperature import tempered
 from arzip.errors import CorruptArchive
 
-__all__ = ["PRECISION", "Decoder", "Dice", "Encoder"]
+__all__ = ["PRECISION", "Decoder", "Dice", "Encoder", "Given"]
 
 PRECISION = 24  # bits of a probability
 _TOTAL = float(1 << PRECISION)
@@ -79,19 +80,40 @@ class Dice:
 
     Args:
         seed: of numpy's PCG64, whose integers are the same everywhere.
+        temperature: see `arzip.coding.temperature`.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, *, temperature: float = 1.0) -> None:
         self._random = np.random.Generator(np.random.PCG64(seed))
+        self._temperature = temperature
 
     def read(self, prediction: NDArray[np.int32]) -> NDArray[np.int32]:
         """Random bits or symbols [N] of a prediction [N] or [N, A]."""
+        if self._temperature != 1.0:
+            prediction = tempered(prediction, self._temperature)
         thrown = self._random.integers(0, 1 << PRECISION, len(prediction))
         if prediction.ndim == 1:
             return (thrown < prediction).astype(np.int32)
         passed = np.cumsum(prediction, axis=1) <= thrown[:, None]
         x: NDArray[np.int32] = passed.sum(axis=1, dtype=np.int32)
         return x
+
+
+class Given:
+    """Reads what is given where something is, and a dice elsewhere: completion is decoding from both.
+
+    Args:
+        x, known: int32 and bool [T], in coding order, for all predictions of a walk end to end.
+    """
+
+    def __init__(self, dice: Dice, x: NDArray[np.int32], known: NDArray[np.bool_]) -> None:
+        self._dice, self._x, self._known, self._at = dice, x, known, 0
+
+    def read(self, prediction: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Given or random bits or symbols [N] of a prediction [N] or [N, A]."""
+        here = slice(self._at, self._at + len(prediction))
+        self._at = here.stop
+        return np.where(self._known[here], self._x[here], self._dice.read(prediction)).astype(np.int32)
 
 
 def _model(prediction: NDArray[np.int32]) -> tuple[Any, NDArray[np.floating[Any]]]:

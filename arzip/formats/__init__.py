@@ -13,6 +13,7 @@ from arzip.formats import (
     gif,
     gzip,
     npy,
+    npy_table,
     pdf,
     png,
     pnm,
@@ -31,13 +32,13 @@ __all__ = ["FORMATS", "PIECEWISE", "RAW", "rebuild", "recognised", "take_apart"]
 
 RAW = 0  # plain bytes: one part, no side data
 RAW_PCM = 8
-NESTED = 24
 # Numbers are for ever; the order is that of preference.
 FORMATS: dict[int, Format] = {
     RAW: raw,
     1: pnm,
     2: bmp,
     3: npy,
+    4: npy_table,
     5: wav,
     6: aiff,
     7: flac,
@@ -50,10 +51,13 @@ FORMATS: dict[int, Format] = {
     21: gif,
     22: tiff,
     25: tar,
-    20: tga,  # has no magic number
+    20: tga,  # what has no magic number comes last
 }
-FORMATS[NESTED] = Nested(FORMATS)
 PIECEWISE: dict[int, PiecewiseFormat] = {5: wav, 6: aiff, RAW_PCM: raw_pcm}
+_ASKED_FOR = {4: "table"}  # taken only for a model of this kind
+NESTED = 24
+_INNER = {number: format_ for number, format_ in FORMATS.items() if number not in _ASKED_FOR}
+FORMATS[NESTED] = Nested(_INNER)
 CONTAINERS = {17, 18, 19, 25}  # formats whose bytes may be files
 
 
@@ -62,10 +66,13 @@ def recognised(head: bytes) -> bool:
     return any(format_.sniff(head) for format_ in FORMATS.values())
 
 
-def take_apart(data: bytes, layout: str | None = None, *, nested: bool = True) -> tuple[int, Parsed | None, str | None]:
+def take_apart(
+    data: bytes, *, kind: str | None = None, layout: str | None = None, nested: bool = True
+) -> tuple[int, Parsed | None, str | None]:
     """The first format that takes the file and gives back the same bytes.
 
     Args:
+        kind: of the symbols that a model was asked for; formats that serve it alone come before all others.
         layout: of raw samples, when the caller says that the file is nothing else (see `raw_pcm`).
         nested: whether files inside the file are taken apart, too.
 
@@ -76,13 +83,15 @@ def take_apart(data: bytes, layout: str | None = None, *, nested: bool = True) -
     if layout is not None:
         return RAW_PCM, raw_pcm.parse_as(data, layout), None
     note = None
-    for number, format_ in FORMATS.items():
+    open_to = sorted((n for n in FORMATS if _ASKED_FOR.get(n, kind) == kind), key=lambda n: n not in _ASKED_FOR)
+    for number in open_to:
+        format_ = FORMATS[number]
         if not format_.sniff(data):
             continue
         try:
             parsed = format_.parse(data)
             if nested and number in CONTAINERS:
-                number, parsed = NESTED, opened(number, parsed, len(data), FORMATS)
+                number, parsed = NESTED, opened(number, parsed, len(data), _INNER)
             if _same(rebuild(number, parsed), data):
                 return number, parsed, None
             note = note or f"{format_.NAME}: taking it apart does not give the same bytes; kept as bytes"

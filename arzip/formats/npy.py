@@ -1,4 +1,7 @@
-"""NumPy's .npy files: the header as side data; arrays that look like pictures to the image models, others as bytes."""
+"""NumPy's .npy files: the header as side data; arrays that look like pictures to the image models, others as bytes.
+
+`npy_table` reads the same files as tables, N examples of D variables, when the caller named a model of tables.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,13 @@ from math import prod
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from arzip.errors import UnsupportedInput
 from arzip.formats.base import Parsed
 from arzip.symbols import Symbols
 
-__all__ = ["NAME", "build", "parse", "sniff"]
+__all__ = ["NAME", "build", "opened", "parse", "sniff"]
 
 NAME = "NPY"
 _MAGIC = b"\x93NUMPY"
@@ -43,17 +47,26 @@ def _header(data: bytes) -> tuple[int, tuple[int, ...], bool, np.dtype[Any]]:
     return end, shape, bool(fortran), dtype
 
 
-def parse(data: bytes) -> Parsed:
-    """Raises UnsupportedInput for object arrays, Fortran order, and files whose length does not match the header."""
+def opened(data: bytes) -> tuple[NDArray[np.uint8], bytes, np.dtype[Any], tuple[int, ...]]:
+    """The numbers as bytes, the header, the type and the shape.
+
+    Raises UnsupportedInput for object arrays, Fortran order, and files whose length does not match the header.
+    """
     begin, shape, fortran, dtype = _header(data)
     count = prod(shape)
     if dtype.hasobject or fortran or count * dtype.itemsize != len(data) - begin:
         raise UnsupportedInput("only whole arrays of plain numbers in C order are taken apart")
-    raw = np.frombuffer(data, np.uint8, offset=begin)
+    return np.frombuffer(data, np.uint8, offset=begin), data[:begin], dtype, shape
+
+
+def parse(data: bytes) -> Parsed:
+    """Raises UnsupportedInput; see `opened`."""
+    raw, header, dtype, shape = opened(data)
+    count = prod(shape)
     if dtype in (np.uint8, np.dtype("<u2")) and count and (len(shape) == 2 or (len(shape) == 3 and shape[2] <= 4)):
         pixels = raw.view(dtype).reshape((*shape, 1) if len(shape) == 2 else shape)
-        return Parsed((Symbols("image", pixels, 8 * dtype.itemsize),), data[:begin])
-    return Parsed((Symbols("bytes", raw),), data[:begin])
+        return Parsed((Symbols("image", pixels, 8 * dtype.itemsize),), header)
+    return Parsed((Symbols("bytes", raw),), header)
 
 
 def build(parsed: Parsed) -> bytes:

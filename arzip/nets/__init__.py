@@ -8,10 +8,18 @@ from typing import Any
 
 from arzip.causal import Causal
 from arzip.exact.layers import Layer
+from arzip.nets.char_rnn import CharRNN, TextModel
+from arzip.nets.ensemble import Ensemble
+from arzip.nets.fvsbn import FVSBN
 from arzip.nets.guided_model import GuidedModel
 from arzip.nets.guided_net import GuidedNet
 from arzip.nets.local_pixelcnn import LocalPixelCNN
+from arzip.nets.made import MADE
+from arzip.nets.nade import NADE
 from arzip.nets.picture_model import PictureModel
+from arzip.nets.real_model import RealModel
+from arzip.nets.rnade import RNADE
+from arzip.nets.table_model import TableModel
 
 __all__ = ["NETS", "Family"]
 
@@ -26,6 +34,12 @@ class Family:
 
 
 NETS = {
+    "char_rnn": Family(CharRNN, TextModel, "bytes"),
+    "ensemble": Family(Ensemble, TableModel, "table"),
+    "fvsbn": Family(FVSBN, TableModel, "table"),
     "guided_net": Family(GuidedNet, GuidedModel, "image"),
     "local_pixelcnn": Family(LocalPixelCNN, PictureModel, "image"),
+    "made": Family(MADE, TableModel, "table"),
+    "nade": Family(NADE, TableModel, "table"),
+    "rnade": Family(RNADE, RealModel, "table"),
 }

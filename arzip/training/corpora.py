@@ -12,7 +12,15 @@ from pathlib import Path
 
 from arzip.errors import UnsupportedInput
 
-__all__ = ["corpus_folder"]
+__all__ = ["corpus_folder", "manifest_of"]
+
+
+def manifest_of(name: str) -> Path:
+    """The manifest of a corpus; raises UnsupportedInput."""
+    manifest = Path(__file__).resolve().parents[2] / "corpora" / name / "manifest.toml"
+    if not manifest.is_file():
+        raise UnsupportedInput(f"corpus {name!r}: neither a folder beside the recipe nor a manifest in corpora/")
+    return manifest
 
 
 def corpus_folder(name: str, beside: Path) -> Path:
@@ -22,9 +30,7 @@ def corpus_folder(name: str, beside: Path) -> Path:
     """
     if (beside / name).is_dir():
         return beside / name
-    manifest = Path(__file__).resolve().parents[2] / "corpora" / name / "manifest.toml"
-    if not manifest.is_file():
-        raise UnsupportedInput(f"corpus {name!r}: neither a folder beside the recipe nor a manifest in corpora/")
+    manifest = manifest_of(name)
     facts = tomllib.loads(manifest.read_text())
     if "sample" in facts:
         return manifest.parent / str(facts["sample"])

@@ -55,7 +55,14 @@ def train(net: nn.Module, loss: Loss, sampler: Sampler, recipe: Recipe, folder: 
     if world > 1:
         torch.distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
         model = _Averaged(net, loss)
-    optimizer = torch.optim.Adam(net.parameters(), lr=schedule.rate, betas=(0.9, 0.99))
+    optimizer = torch.optim.AdamW(
+        net.parameters(),
+        lr=schedule.rate,
+        betas=(0.9, 0.99),
+        eps=schedule.epsilon,
+        weight_decay=schedule.decay,
+        fused=True,
+    )
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint = folder / "checkpoint.pt"
     first, seconds, bits = 0, 0.0, math.inf
@@ -120,8 +127,10 @@ def _moved(batch: tuple[Tensor, ...], device: str) -> tuple[Tensor, ...]:
 
 
 def _validate(net: nn.Module, loss: Loss, batches: list[tuple[Tensor, ...]]) -> float:
+    net.eval()
     with torch.no_grad():
         pairs = [loss(net, batch) for batch in batches]
+    net.train()
     return sum(float(t) for t, _ in pairs) / sum(float(d) for _, d in pairs)
 
 

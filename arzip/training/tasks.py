@@ -7,11 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
+from arzip.exact.bernoulli import bits_of
 from arzip.training.guided import GuidedSampler
 from arzip.training.loop import Loss, Sampler
 from arzip.training.pictures import PictureSampler
+from arzip.training.samples import RealSampler
+from arzip.training.tables import HeldOutSampler, TableSampler
+from arzip.training.texts import TextSampler
 
 __all__ = ["TASKS", "Task"]
 
@@ -39,7 +44,23 @@ def _guided_loss(net: nn.Module, batch: tuple[Tensor, ...]) -> tuple[Tensor, Ten
     return total, weight.sum()
 
 
+def _binary_loss(net: nn.Module, batch: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+    x = batch[0][:, net.order]  # type: ignore[index]
+    return bits_of(net(x), x), torch.tensor(float(x.numel()))
+
+
+def _own_loss(net: nn.Module, batch: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+    """Of nets that say themselves what a batch costs."""
+    return net.bits(batch[0]), torch.tensor(float(batch[0].numel()))  # type: ignore[operator]
+
+
 TASKS = {
+    "char_rnn": Task(TextSampler, _own_loss),
+    "ensemble": Task(HeldOutSampler, _binary_loss),
+    "fvsbn": Task(TableSampler, _binary_loss),
     "guided_net": Task(GuidedSampler, _guided_loss),
     "local_pixelcnn": Task(PictureSampler, _picture_loss),
+    "made": Task(TableSampler, _binary_loss),
+    "nade": Task(TableSampler, _binary_loss),
+    "rnade": Task(RealSampler, _own_loss),
 }

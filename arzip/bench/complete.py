@@ -1,0 +1,33 @@
+"""Completion: what is given stays, the model draws what comes after it in coding order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from arzip.library import Model
+
+__all__ = ["completed"]
+
+
+def completed(
+    model: Model, x: NDArray[Any], *, known: float, count: int, seed: int, temperature: float
+) -> NDArray[Any]:
+    """x with the rest drawn anew: of tables and pictures all but the upper share `known`; bytes get `count` more."""
+    if model.kind == "table":
+        rows, variables = model.layout
+        given = np.zeros((rows, variables // rows), dtype=np.bool_)
+        if rows > 1:
+            given[: round(known * rows)] = True
+        else:
+            given[0, : round(known * variables)] = True
+        mask = np.broadcast_to(given.ravel(), x.shape)
+    elif model.kind == "image":
+        mask = np.zeros(x.shape, dtype=np.bool_)
+        mask[: round(known * len(x))] = True
+    else:
+        mask = np.arange(len(x) + count) < len(x)
+        x = np.concatenate([x, np.zeros(count, dtype=x.dtype)])
+    return model.complete(x, mask, seed=seed, temperature=temperature)

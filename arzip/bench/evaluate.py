@@ -1,0 +1,128 @@
+"""A model on a corpus: bits per dimension and nats per example of the float net, the exact net, and the finished file.
+
+The file's figure is the size of an archive that was decoded and compared; the exact net's is its own code length. The
+float net, without any rounding, exists only where it was trained: its figure comes from the run's checkpoint.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+import time
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from arzip.errors import ArzipError, UnsupportedInput
+from arzip.library import compress, decompress, load
+from arzip.training.corpora import corpus_folder, manifest_of
+from arzip.training.samples import read_frames, read_patches
+from arzip.training.tables import read_table
+
+__all__ = ["evaluate", "part_of", "told"]
+
+
+def part_of(corpus: str, part: str) -> NDArray[np.uint8]:
+    """One part of a corpus of examples, [N, D]; raises UnsupportedInput."""
+    manifest = manifest_of(corpus)
+    facts = tomllib.loads(manifest.read_text())
+    kind, folder = facts.get("kind"), corpus_folder(corpus, Path())
+    if kind == "table":
+        parts = read_table(folder / str(facts["file"]))
+    elif kind == "patches":
+        parts = read_patches(folder, str(facts["include"]))
+    elif kind == "frames":
+        parts = read_frames(folder, str(facts["include"]))
+    else:
+        raise UnsupportedInput(f"corpus {corpus!r} is no table of examples: {manifest} says so")
+    if part not in parts:
+        raise UnsupportedInput(f"corpus {corpus!r} has no part {part!r}; it has {', '.join(parts)}")
+    return parts[part]
+
+
+def evaluate(name: str, corpus: str, *, part: str = "test", run: Path | None = None) -> dict[str, Any]:
+    """The figures; `run` is the folder of a training run (with checkpoint.pt) for the float net's.
+
+    Raises UnsupportedInput, ModelError, and ArzipError when the archive does not give the examples back.
+    """
+    model = load(name)
+    x = part_of(corpus, part)
+    npy = io.BytesIO()
+    np.save(npy, x, allow_pickle=False)
+    started = time.monotonic()
+    archive = compress(npy.getvalue(), model=name, threads=os.cpu_count())
+    encoded = time.monotonic()
+    if decompress(archive, model=name) != npy.getvalue():
+        raise ArzipError(f"{name}: the archive of {corpus} does not give back the examples; please report this")
+    decoded = time.monotonic()
+    exact = float(model.bits(x).sum())
+    figures = {
+        "model": model.id,
+        "corpus": corpus,
+        "part": part,
+        "examples": len(x),
+        "dims": x.size,
+        "archive_bytes": len(archive),
+        "exact_bits_per_dim": round(exact / x.size, 6),
+        "file_bits_per_dim": round(8 * len(archive) / x.size, 6),
+        "exact_nats_per_example": _nats(exact, x),
+        "file_nats_per_example": _nats(8 * len(archive), x),
+        "encode_seconds": round(encoded - started, 2),
+        "decode_seconds": round(decoded - encoded, 2),
+    }
+    if run is not None:
+        bits = _float_bits(name, run, x)
+        figures["float_bits_per_dim"] = round(bits / x.size, 6)
+        figures["float_nats_per_example"] = _nats(bits, x)
+    return figures
+
+
+def _nats(bits: float, x: NDArray[np.uint8]) -> float:
+    return round(bits * math.log(2) / len(x), 4)
+
+
+def _float_bits(name: str, run: Path, x: NDArray[np.uint8]) -> float:
+    """The code length of the net as it was trained, in floats without rounding."""
+    import torch
+
+    from arzip.exact.bernoulli import bits_of
+    from arzip.nets import NETS
+    from arzip.recipe import read_recipe
+    from arzip.store import adopt_members, find
+
+    recipe = read_recipe(find(name) / "recipe.toml")
+    try:
+        saved = torch.load(run / "checkpoint.pt", map_location="cpu", weights_only=False)
+    except OSError as error:
+        raise UnsupportedInput(f"{run}: no checkpoint there ({error.strerror})") from error
+    if saved["recipe"] != recipe.digest:
+        raise UnsupportedInput(f"{run}: belongs to another recipe than {name}")
+    net: Any = NETS[recipe.net].net(**recipe.architecture)
+    net.load_state_dict(saved["net"])
+    if hasattr(net, "adopt"):
+        adopt_members(net, "fp32", "cpu", fresh=False)
+    total = 0.0
+    with torch.no_grad():
+        for first in range(0, len(x), 200):
+            batch = torch.from_numpy(x[first : first + 200][:, net.order]).float()
+            bits = net.bits(batch) if hasattr(net, "bits") else bits_of(net.unrounded(batch), batch)
+            total += float(bits)
+    return total
+
+
+def told(figures: dict[str, Any]) -> str:
+    """The figures for people."""
+    lines = [
+        f"{figures['model']} on {figures['corpus']} ({figures['part']}): {figures['examples']:,} examples, "
+        f"{figures['dims']:,} symbols, archive {figures['archive_bytes']:,} bytes, decoded and compared",
+    ]
+    for kind in ("float", "exact", "file"):
+        if f"{kind}_bits_per_dim" in figures:
+            bits, nats = figures[f"{kind}_bits_per_dim"], figures[f"{kind}_nats_per_example"]
+            lines.append(f"  {kind:5}  {bits:.6f} bits/dim  {nats:.4f} nats/example")
+    lines.append(f"  encoded in {figures['encode_seconds']} s, decoded in {figures['decode_seconds']} s")
+    return "\n".join(lines)

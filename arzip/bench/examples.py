@@ -1,0 +1,95 @@
+"""Files as examples for a model, and a model's samples as files: what evaluate, sample, complete and score share.
+
+table    .npy uint8 or bool [N, ...]; .png holds a grid of gray pictures, one level of gray per symbol
+image    whatever the formats know
+bytes    any file
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from arzip.errors import UnsupportedInput
+from arzip.files import fresh_output, open_input
+from arzip.formats import take_apart
+from arzip.library import Model
+
+__all__ = ["grid", "read_examples", "shape_for", "write_examples"]
+
+_COLUMNS = 8  # pictures in a row of a grid
+
+
+def read_examples(path: Path, model: Model) -> NDArray[Any]:
+    """The symbols of a file as the model takes them; raises UnsupportedInput."""
+    with open_input(path) as file:
+        data = file.read()
+    if model.kind == "bytes":
+        return np.frombuffer(data, np.uint8)
+    if model.kind == "table" and path.suffix == ".png":
+        return _tiles(path, data, model)
+    _, parsed, _ = take_apart(data, kind=model.kind)
+    parts = [part for part in parsed.parts if part.kind == model.kind] if parsed else []
+    if len(parts) != 1:
+        raise UnsupportedInput(f"{path}: holds no {model.kind} for {model.id}")
+    return parts[0].array
+
+
+def _tiles(path: Path, data: bytes, model: Model) -> NDArray[np.uint8]:
+    """The pictures of a grid, row by row, as examples; grays are rounded to the model's levels."""
+    height, width = _picture(model)
+    with Image.open(io.BytesIO(data)) as picture:
+        gray = np.asarray(picture.convert("L"))
+    if gray.shape[0] % height or gray.shape[1] % width:
+        raise UnsupportedInput(f"{path}: {gray.shape[1]}x{gray.shape[0]} is not a grid of {width}x{height} pictures")
+    tiles = gray.reshape(gray.shape[0] // height, height, gray.shape[1] // width, width).swapaxes(1, 2)
+    levels = (1 << model.depth) - 1
+    examples: NDArray[np.uint8] = ((tiles.reshape(-1, height * width).astype(np.int64) * levels + 127) // 255).astype(
+        np.uint8
+    )
+    return examples
+
+
+def _picture(model: Model) -> tuple[int, int]:
+    height, variables = model.layout
+    return height, variables // height
+
+
+def shape_for(model: Model, count: int) -> tuple[int, ...]:
+    """The shape of `count` samples: examples of a table, pixels of a square picture's side, or bytes."""
+    if model.kind == "table":
+        return count, model.layout[1]
+    return (count, count, 3) if model.kind == "image" else (count,)
+
+
+def grid(examples: NDArray[np.uint8], model: Model) -> NDArray[np.uint8]:
+    """Examples [N, D] of pictures as one gray picture, eight to a row, the last row filled with white."""
+    height, width = _picture(model)
+    columns = min(_COLUMNS, max(1, len(examples)))
+    rows = -(-len(examples) // columns)
+    levels = (1 << model.depth) - 1
+    full = np.full((rows * columns, height * width), 255, dtype=np.uint8)
+    full[: len(examples)] = (examples.astype(np.int64) * 255 // levels).astype(np.uint8)
+    tiled: NDArray[np.uint8] = full.reshape(rows, columns, height, width).swapaxes(1, 2)
+    return tiled.reshape(rows * height, columns * width)
+
+
+def write_examples(path: Path, x: NDArray[Any], model: Model, *, force: bool) -> None:
+    """Writes samples by the file's extension: .npy any, .png pictures, others plain bytes; raises UnsupportedInput."""
+    out = io.BytesIO()
+    if path.suffix == ".npy":
+        np.save(out, x, allow_pickle=False)
+    elif path.suffix == ".png" and model.kind in ("table", "image"):
+        pixels = grid(x, model) if model.kind == "table" else x.squeeze()
+        Image.fromarray(pixels).save(out, "PNG", optimize=True)
+    elif model.kind == "bytes" and path.suffix != ".png":
+        out.write(x.tobytes())
+    else:
+        raise UnsupportedInput(f"{path}: samples of {model.kind} are written as .npy or .png, bytes as any other file")
+    with fresh_output(path, force=force) as file:
+        file.write(out.getvalue())

@@ -1,0 +1,46 @@
+"""Orders in which the variables of an example are coded: p(x) = prod_d p(x_o(d) | x_o(1), ..., x_o(d-1)).
+
+    raster   row by row, as the array lies              column   column by column
+    spiral   from the middle outwards                   random   drawn once from a seed
+
+A table that is no picture has one row, and for it raster, the natural order, is what papers use.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from arzip.errors import ModelError
+
+__all__ = ["ORDERS", "ordering"]
+
+ORDERS = ("raster", "column", "random", "spiral")
+
+
+def ordering(name: str, variables: int, rows: int, *, seed: int = 0) -> NDArray[np.int64]:
+    """The places of the variables in coding order, int64 [D]; `rows` is the height of a picture, 1 for a table.
+
+    Raises ModelError for an unknown name or rows that do not divide the variables.
+    """
+    if rows < 1 or variables % rows:
+        raise ModelError(f"{variables} variables do not make {rows} equal rows")
+    places = np.arange(variables, dtype=np.int64).reshape(rows, -1)
+    if name == "raster":
+        return places.ravel()
+    if name == "column":
+        return np.ascontiguousarray(places.T).ravel()
+    if name == "random":
+        return np.random.Generator(np.random.PCG64(seed)).permutation(variables).astype(np.int64)
+    if name == "spiral":
+        return _inwards(places)[::-1].copy()
+    raise ModelError(f"unknown order {name!r}; known are {', '.join(ORDERS)}")
+
+
+def _inwards(places: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Around the border clockwise, then around what is left."""
+    found = []
+    while places.size:
+        found.append(places[0])
+        places = np.rot90(places[1:])
+    return np.concatenate(found)
