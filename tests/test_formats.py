@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arzip.errors import UnsupportedInput
-from arzip.formats import RAW, bmp, npy, pnm, take_apart
+from arzip.errors import CorruptArchive, UnsupportedInput
+from arzip.formats import FORMATS, RAW, bmp, npy, pnm, take_apart
+from arzip.formats.base import Parsed
 from tests.laws import check_format
 
 PICTURES = {
@@ -109,3 +110,33 @@ def test_npy_refuses_what_it_cannot_rebuild() -> None:
 def test_anything_is_taken_apart_or_refused(data: bytes, start: bytes) -> None:
     number, parsed, _ = take_apart(start + data)
     assert (number == RAW) == (parsed is None)
+
+
+@pytest.mark.parametrize("data", [*PICTURES.values(), bitmap(7, 5, 24), bitmap(7, -5, 8, pad=7)])
+def test_damaged_headers_are_refused_or_give_some_file(data: bytes) -> None:
+    """Found by fuzzing: a BMP header that claims another size raised ValueError."""
+    number, parsed, _ = take_apart(data)
+    assert parsed is not None
+    refused = 0
+    for place in range(min(60, len(parsed.side))):
+        for value in (0, 9, 0x31, 0xFF):
+            side = bytearray(parsed.side)
+            side[place] = value
+            try:
+                FORMATS[number].build(Parsed(parsed.parts, bytes(side)))
+            except CorruptArchive:
+                refused += 1
+    assert refused > 10
+    with pytest.raises(CorruptArchive):
+        FORMATS[number].build(Parsed((), parsed.side))
+
+
+@pytest.mark.parametrize(
+    "header", [b"{'a': (1,\n" * 8, b"(" * 3000, b"{'descr': 7, 'shape': (), 'fortran_order': 0}", b"\xff"]
+)
+@pytest.mark.parametrize("version", [b"\1\0", b"\2\0", b"\3\0", b"\7\7"])
+def test_npy_headers_that_are_no_python(header: bytes, version: bytes) -> None:
+    """Found by fuzzing: a header cut inside of brackets raised TokenError."""
+    size = len(header).to_bytes(2 if version == b"\1\0" else 4, "little")
+    number, _, note = take_apart(b"\x93NUMPY" + version + size + header)
+    assert number == RAW and note is not None and "\n" not in note

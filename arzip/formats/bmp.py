@@ -10,7 +10,7 @@ import struct
 import numpy as np
 from numpy.typing import NDArray
 
-from arzip.errors import UnsupportedInput
+from arzip.errors import CorruptArchive, UnsupportedInput
 from arzip.formats.base import Parsed
 from arzip.symbols import Symbols
 
@@ -52,16 +52,23 @@ def parse(data: bytes) -> Parsed:
 
 
 def build(parsed: Parsed) -> bytes:
-    """The file again."""
-    (begin,) = struct.unpack_from("<I", parsed.side)
-    head, rest = parsed.side[4 : 4 + begin], parsed.side[4 + begin :]
-    _, height, width, channels, bottom_up = _layout(head)
+    """The file again. Raises CorruptArchive if the side data are damaged or belong to another picture."""
+    try:
+        (begin,) = struct.unpack_from("<I", parsed.side)
+        head, rest = parsed.side[4 : 4 + begin], parsed.side[4 + begin :]
+        _, height, width, channels, bottom_up = _layout(head)
+    except (struct.error, UnsupportedInput) as error:
+        raise CorruptArchive("the header of a BMP picture is damaged") from error
+    if len(parsed.parts) != 1 or parsed.parts[0].array.shape != (height, width, channels):
+        raise CorruptArchive("a BMP picture does not have the size that its header says")
     stride = (width * channels + 3) // 4 * 4
     rows = np.zeros((height, stride), dtype=np.uint8)
     rows[:, : width * channels] = _upright(parsed.parts[0].array, bottom_up).reshape(height, -1)
     trailer = rest[1:]
     if rest[:1] == b"\1":
         gap = stride - width * channels
+        if len(trailer) < height * gap:
+            raise CorruptArchive("the padding of a BMP picture is cut off")
         rows[:, width * channels :] = np.frombuffer(trailer, np.uint8, height * gap).reshape(height, gap)
         trailer = trailer[height * gap :]
     return head + rows.tobytes() + trailer

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-import io
+import ast
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ __all__ = ["NAME", "build", "opened", "parse", "sniff"]
 
 NAME = "NPY"
 _MAGIC = b"\x93NUMPY"
+_LONGEST = 10_000  # bytes of a header, as in NumPy itself
 
 
 def sniff(data: bytes) -> bool:
@@ -26,20 +28,32 @@ def sniff(data: bytes) -> bool:
     return data[:6] == _MAGIC
 
 
+def _header(data: bytes) -> tuple[int, tuple[int, ...], bool, np.dtype[Any]]:
+    """Where the array starts, its shape, whether it is in Fortran's order, and its type."""
+    wide = data[6:7] in (b"\2", b"\3")
+    begin = 12 if wide else 10
+    end = begin + int.from_bytes(data[8:begin], "little")
+    if data[6:8] not in (b"\1\0", b"\2\0", b"\3\0") or end - begin > _LONGEST or end > len(data):
+        raise UnsupportedInput("the header is damaged")
+    if b"\\" in data[begin:end]:  # no type needs it, and Python warns of odd ones
+        raise UnsupportedInput("the header is damaged")
+    try:
+        fields = ast.literal_eval(data[begin:end].decode("utf-8" if data[6:7] == b"\3" else "latin-1").strip())
+        shape, fortran, dtype = fields["shape"], fields["fortran_order"], np.dtype(fields["descr"])
+    except (ValueError, TypeError, KeyError, SyntaxError, RecursionError, MemoryError) as error:
+        raise UnsupportedInput("the header is damaged") from error
+    if not isinstance(shape, tuple) or any(type(size) is not int or not 0 <= size < 1 << 40 for size in shape):
+        raise UnsupportedInput("the header is damaged")
+    return end, shape, bool(fortran), dtype
+
+
 def opened(data: bytes) -> tuple[NDArray[np.uint8], bytes, np.dtype[Any], tuple[int, ...]]:
     """The numbers as bytes, the header, the type and the shape.
 
     Raises UnsupportedInput for object arrays, Fortran order, and files whose length does not match the header.
     """
-    stream = io.BytesIO(data)
-    try:
-        version = np.lib.format.read_magic(stream)
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, fortran, dtype = read(stream)
-    except ValueError as error:
-        raise UnsupportedInput(f"the header is damaged ({error})") from error
-    begin = stream.tell()
-    count = int(np.prod(shape, dtype=np.int64))
+    begin, shape, fortran, dtype = _header(data)
+    count = prod(shape)
     if dtype.hasobject or fortran or count * dtype.itemsize != len(data) - begin:
         raise UnsupportedInput("only whole arrays of plain numbers in C order are taken apart")
     return np.frombuffer(data, np.uint8, offset=begin), data[:begin], dtype, shape
@@ -48,7 +62,7 @@ def opened(data: bytes) -> tuple[NDArray[np.uint8], bytes, np.dtype[Any], tuple[
 def parse(data: bytes) -> Parsed:
     """Raises UnsupportedInput; see `opened`."""
     raw, header, dtype, shape = opened(data)
-    count = int(np.prod(shape, dtype=np.int64))
+    count = prod(shape)
     if dtype in (np.uint8, np.dtype("<u2")) and count and (len(shape) == 2 or (len(shape) == 3 and shape[2] <= 4)):
         pixels = raw.view(dtype).reshape((*shape, 1) if len(shape) == 2 else shape)
         return Parsed((Symbols("image", pixels, 8 * dtype.itemsize),), header)

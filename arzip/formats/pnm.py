@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from arzip.errors import UnsupportedInput
+from arzip.errors import CorruptArchive, UnsupportedInput
 from arzip.formats.base import Parsed
 from arzip.symbols import Symbols
 
@@ -82,13 +82,16 @@ def parse(data: bytes) -> Parsed:
 
 
 def build(parsed: Parsed) -> bytes:
-    """The file again; raises UnsupportedInput when parts and header disagree."""
+    """The file again. Raises CorruptArchive if the header is damaged or belongs to another picture."""
     begin = int.from_bytes(parsed.side[:2], "little")
     header, trailer = parsed.side[2 : 2 + begin], parsed.side[2 + begin :]
-    _, shape, largest = _header(header)
+    try:
+        _, shape, largest = _header(header)
+    except UnsupportedInput as error:
+        raise CorruptArchive("the header of a PNM picture is damaged") from error
+    if len(parsed.parts) != 1 or parsed.parts[0].array.shape != shape:
+        raise CorruptArchive(f"the header of a PNM picture speaks of {shape}, which its pixels are not")
     pixels = parsed.parts[0].array
-    if pixels.shape != shape:
-        raise UnsupportedInput(f"the header speaks of {shape}, the pixels are {pixels.shape}")
     if largest == 0:
         raw = np.packbits(pixels[:, :, 0], axis=1).tobytes()
     else:
