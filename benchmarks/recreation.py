@@ -52,16 +52,11 @@ def stream_writers() -> dict[str, Deflate]:
     found |= {"zlib 9 memory 9": zlib_at(9, memory=9), "zlib 6 window 12": zlib_at(6, window=12)}
     found |= zlib_likes()
     try:
-        import zopfli.zopfli as zopfli_module
+        import zopfli.zlib as zopfli
 
-        found["zopfli 15"] = lambda data: zopfli_module.compress(data)[2:-4]
+        found["zopfli 15"] = lambda data: zopfli.compress(data)[2:-4]
     except ImportError:
-        try:
-            import zopfli.zlib as zopfli_zlib
-
-            found["zopfli 15"] = lambda data: zopfli_zlib.compress(data)[2:-4]
-        except ImportError:
-            pass
+        pass
     for name, command in {
         "pigz 6": "pigz -6 -n -c",
         "pigz 9, 4 threads": "pigz -9 -n -p 4 -c",
@@ -149,7 +144,7 @@ def picture_writers() -> dict[str, Rewrite]:
     try:
         import fpng
 
-        found["fpng"] = lambda data: bytes(fpng.from_ndarray(np.ascontiguousarray(pixels(data))))
+        found["fpng"] = lambda data: bytes(fpng.from_ndarray(coloured(data)))
     except ImportError:
         pass
     for name, command in {
@@ -167,6 +162,11 @@ def picture_writers() -> dict[str, Rewrite]:
 def pixels(data: bytes) -> np.ndarray:
     with Image.open(io.BytesIO(data)) as picture:
         return np.asarray(picture.convert("RGB" if picture.mode == "P" else picture.mode))
+
+
+def coloured(data: bytes) -> np.ndarray:
+    with Image.open(io.BytesIO(data)) as picture:
+        return np.ascontiguousarray(picture.convert("RGB"))
 
 
 def repainted(data: bytes, options: dict[str, object]) -> bytes:

@@ -229,7 +229,7 @@ def estimate(stream: Stream) -> Integers:
 def _plans(base: Integers) -> list[Integers]:
     """Settings of encoders that look for the cheapest tokens: libdeflate's last levels, zopfli, 7-Zip."""
     plans = []
-    for shorter, nice, chain in ((1, 258, 256), (1, 75, 256), (0, 258, 256), (1, 258, 1024), (0, 258, 1024)):
+    for shorter, nice, chain in ((1, 258, 256), (1, 75, 256), (0, 258, 256), (1, 258, 512), (0, 258, 512)):
         settings = base.copy()
         settings[[MODE, SHORTEST, NICE, CHAIN, FLOOR, TOKEN_LIMIT]] = TOLD, shorter, nice, chain, -1, UNBOUNDED
         plans.append(settings)
