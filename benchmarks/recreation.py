@@ -247,7 +247,8 @@ def main() -> None:
     pictures, others = [d for d in contents if png.sniff(d)], [d for d in contents if not png.sniff(d)]
     wanted = given.writers.split(",") if given.writers else [""]
     rows = []
-    measured("(compiling)", [(png, with_stream(data, zlib_at(6))) for data in pictures[:1]])
+    if pictures:
+        measured("(compiling)", [(png, with_stream(pictures[0], zlib_at(6)))])
     print(f"{'writer':24}{'side':>10}{'plain':>12}{'overhead':>13}{'parse':>10}{'build MB/s':>10}")
     for name, deflate in stream_writers().items():
         if any(word in name for word in wanted):
