@@ -15,6 +15,7 @@ __all__ = ["KNOTS", "cell_learn", "cell_probability", "new_cells", "new_refining
 
 KNOTS = 32  # one each 128 / 256 of a stretched value, over -7.75 .. 7.75
 
+_LINE_BYTES = 64
 _IDENTITY = SQUASH[np.arange(-1984, 1985, 128) + STRETCH_LIMIT + 1].astype(np.uint16)
 _RATES = np.array([int(65536 / (n + 1.5)) for n in range(1024)], np.int32)
 
@@ -25,8 +26,13 @@ def new_cells(count: int) -> np.ndarray:
 
 
 def new_refining_map(contexts: int) -> np.ndarray:
-    """Return uint16 [contexts * 32] knots at the identity (as differences from it, so that pages stay untouched)."""
-    return np.zeros(contexts * KNOTS, np.uint16)
+    """Return uint16 [contexts * 32] knots at the identity (as differences from it, so that pages stay untouched).
+
+    A context's knots are one cache line.
+    """
+    raw = np.zeros((contexts + 1) * KNOTS, np.uint16)
+    first = -raw.ctypes.data % _LINE_BYTES // raw.itemsize
+    return raw[first : first + contexts * KNOTS]
 
 
 @inlined

@@ -149,14 +149,15 @@ def _hash_records(
 
 
 @inlined
-def direct_contexts(shared: np.ndarray, rows: np.ndarray, lane: Integer, bit: Integer) -> tuple[Integer, Integer]:
+def direct_contexts(
+    shared: np.ndarray, rows: np.ndarray, lane: Integer, partial: Integer, bit: Integer
+) -> tuple[Integer, Integer]:
     """Two numbers of 16 and up to 26 bits that stand for the bits around the next one.
 
     In records they are bitmap templates, as in bilevel picture coding: pixels to the left and in the two rows above.
     Otherwise they are orders 1 and 2.
     """
     tail = rows[lane, TAIL]
-    partial = rows[lane, PARTIAL]
     if shared[WIDTH] == 0:
         return (tail & 0xFF) << 8 | partial, (tail & 0xFFFF) << 8 | partial
     left = (tail & 255) << bit | (partial & ((1 << bit) - 1))

@@ -37,7 +37,7 @@ CODER_SHIFT = 8  # the mixers' 2^-16 to the coder's 2^-24
 FIRST_RATE, LAST_RATE, RATE_BYTES = 500, 60, 20000  # the mixers' rate falls with the bytes seen
 
 
-@compiled
+@inlined
 def _second_nibble(s: ByteState, live: Integer) -> None:
     """Find every context's slot for the low half of the byte; all lines are asked for before the first is needed."""
     for lane in range(live):
@@ -107,7 +107,7 @@ def _follow_matches(s: ByteState, lane: Integer, symbol: Integer, here: Integer,
     s.work[lane, at.MATCH_CLASS] = longest
 
 
-@compiled
+@inlined
 def _close_front(s: ByteState, live: Integer) -> None:
     """Write the front's bytes down and let everything at byte level learn them."""
     offset = s.shared[FRONT] + 1
@@ -133,14 +133,14 @@ def live_lanes(size: Integer, lanes: Integer, lane_length: Integer, front: Integ
     return min(np.int64(lanes), (size - front + lane_length - 1) // lane_length)
 
 
-@compiled
+@inlined
 def _predict_front(s: ByteState, priors: np.ndarray, place: Integer, out: np.ndarray, live: Integer) -> None:
     """Write P(bit = 1) of every live lane to out[place ..]; priors are read from the same place on."""
     for lane in range(np.uintp(live)):
         out[np.uintp(place) + lane] = predict_lane(s, lane, priors, place + np.int64(lane)) << CODER_SHIFT
 
 
-@compiled
+@inlined
 def _learn_front(s: ByteState, bits: np.ndarray, selectors: Integer, live: Integer) -> Integer:
     """Learn the bits of every live lane and move to the next bit, opening a new front after the eighth."""
     rate = np.int64(LAST_RATE) + FIRST_RATE * RATE_BYTES // (RATE_BYTES + s.shared[SEEN])

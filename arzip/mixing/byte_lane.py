@@ -65,15 +65,41 @@ def _certainty(probability: Integer) -> Integer:
 
 
 @inlined
+def _wide_cell(cells: np.ndarray, wide: Integer, bit: Integer) -> Integer:
+    """The cell of a wide direct context."""
+    return at.WIDE_CELLS + ((hash_pair(wide, bit) >> 20) & np.int64(cells.shape[0] - at.WIDE_CELLS - 1))
+
+
+@inlined
+def _refiners(tail: Integer, partial: Integer) -> tuple[Integer, Integer, Integer]:
+    """Which contexts of the three refining maps speak: orders 1, 2 and 3."""
+    mask = at.REFINER_CONTEXTS - 1
+    second = at.REFINER_CONTEXTS + ((hash_pair(tail & 0xFFFF, partial) >> 30) & mask)
+    third = 2 * at.REFINER_CONTEXTS + ((hash_pair(tail & 0xFFFFFF, partial) >> 30) & mask)
+    return (tail & 255) << 8 | partial, second, third
+
+
+@inlined
+def _ask_for_next(s: ByteState, lane: Integer, partial: Integer) -> None:
+    """Prefetch what the next bit of this byte may need, whichever way this one falls: learning hides the wait."""
+    bit = s.shared[BIT] + 1
+    if bit < 8:
+        for outcome in range(2):
+            longer = partial << 1 | np.int64(outcome)
+            _, wide = direct_contexts(s.shared, s.rows, lane, longer, bit)
+            prefetch(s.cells, np.uintp(_wide_cell(s.cells, wide, bit)))
+            _, second, third = _refiners(s.rows[lane, TAIL], longer)
+            prefetch(s.knots, np.uintp(second * KNOTS + KNOTS // 2))
+            prefetch(s.knots, np.uintp(third * KNOTS + KNOTS // 2))
+
+
+@inlined
 def _gather(s: ByteState, lane: Integer, partial: Integer, bit: Integer) -> None:
     """Fill the lane's inputs and choose its weight rows."""
     work, inputs, cells = s.work, s.inputs, s.cells
-    narrow, wide = direct_contexts(s.shared, s.rows, lane, bit)
-    wide_mask = np.int64(cells.shape[0] - at.WIDE_CELLS - 1)
+    narrow, wide = direct_contexts(s.shared, s.rows, lane, partial, bit)
     narrow = at.NARROW_CELLS + narrow
-    wide = at.WIDE_CELLS + ((hash_pair(wide, bit) >> 20) & wide_mask)
-    prefetch(cells, np.uintp(narrow))
-    prefetch(cells, np.uintp(wide))
+    wide = _wide_cell(cells, wide, bit)
     work[lane, at.DIRECT_CELLS_USED] = narrow
     work[lane, at.DIRECT_CELLS_USED + 1] = wide
     node = _node(partial, bit)
@@ -132,12 +158,7 @@ def predict_lane(s: ByteState, lane: Integer, priors: np.ndarray, place: Integer
     """Return P(bit = 1) of a lane's next bit in 2^-16, and note what spoke."""
     work, inputs, weights = s.work, s.inputs, s.weights
     partial = s.rows[lane, PARTIAL]
-    tail = s.rows[lane, TAIL]
-    first = (tail & 255) << 8 | partial
-    second = at.REFINER_CONTEXTS + ((hash_pair(tail & 0xFFFF, partial) >> 30) & (at.REFINER_CONTEXTS - 1))
-    third = 2 * at.REFINER_CONTEXTS + ((hash_pair(tail & 0xFFFFFF, partial) >> 30) & (at.REFINER_CONTEXTS - 1))
-    for context in (first, second, third):
-        prefetch(s.knots, np.uintp(context * KNOTS + KNOTS // 2))
+    first, second, third = _refiners(s.rows[lane, TAIL], partial)
     _gather(s, lane, partial, s.shared[BIT])
     _take_priors(s, lane, priors, place)
     first_final = np.uintp(weights.shape[0] - at.FINAL_ROWS + partial)
@@ -163,6 +184,7 @@ def predict_lane(s: ByteState, lane: Integer, priors: np.ndarray, place: Integer
     probability += refined
     refined, work[lane, at.REFINED + 2] = refine(s.knots, third, mixed)
     probability += refined
+    _ask_for_next(s, lane, partial)
     return min(max((probability + 2) >> 2, np.int64(1)), np.int64(65535))
 
 

@@ -122,7 +122,7 @@ def _first_cells(wide_bits: int) -> np.ndarray:
 def _first_weights(priors: int) -> np.ndarray:
     """Weights as they begin: every stretched input speaks a little, the final mixer takes the mean."""
     final = BY_PRIOR + PRIOR_CLASSES * priors
-    inputs = -(-(PRIOR_INPUTS + 2 * priors) // 8) * 8
+    inputs = -(-(PRIOR_INPUTS + 2 * priors) // 32) * 32
     weights = np.zeros((final + FINAL_ROWS, inputs), np.int32)
     weights[:final, :CONTEXTS] = _ONE // 5
     weights[:final, MATCH_INPUTS:BIAS_INPUT:2] = _ONE // 5
