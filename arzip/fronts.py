@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["front_starts", "wavefront"]
+__all__ = ["PLANES", "front_starts", "wavefront"]
+
+# Planes that are coded together, in coding order, by number of channels: green, red, blue; then gray or alpha.
+PLANES = {1: [[0]], 2: [[0], [1]], 3: [[1, 0, 2]], 4: [[1, 0, 2], [3]]}
 
 
 def wavefront(shape: tuple[int, ...], slope: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:

@@ -3,8 +3,7 @@
     payload = engine u8, then for every group of planes its words; all but the last with their length before them
     engine  = profile, plus 128 with a net
 
-Colours are coded together, green first, then alpha as a gray picture of its own. Encoding sends a run of fronts through
-the net at once, decoding one plane of one front; exact sums do not care.
+Colours are coded together, green first, then alpha as a gray picture of its own.
 """
 
 from __future__ import annotations
@@ -13,27 +12,26 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from arzip.coding.coder import Encoder
 from arzip.coding.length import ideal_bits
 from arzip.container import Fields, pack
 from arzip.errors import CorruptArchive
+from arzip.exact.small_net import SmallNet
+from arzip.fronts import PLANES
 from arzip.mixing.guide import PROFILES
 from arzip.mixing.picture_engine import PictureEngine
-from arzip.nets.guided_net import GuidedNet
-from arzip.nets.wavefront_model import PLANES, runs
 
 __all__ = ["decode_picture", "encode_picture", "picture_code_lengths", "picture_predictions"]
 
 _WITH_NET = 128
 
 
-def encode_picture(block: NDArray[Any], depth: int, *, profile: int, net: GuidedNet | None) -> tuple[bytes, float]:
+def encode_picture(block: NDArray[Any], depth: int, *, profile: int, net: SmallNet | None) -> tuple[bytes, float]:
     """The payload of a tile uint8 or uint16 [H, W, C] and the engine's own code length in bits.
 
-    `net` is placed on an engine and takes 8 bits only; None does without.
+    `net` takes 8 bits only; None does without.
     """
     payload, bits = bytes([profile | (_WITH_NET if net is not None else 0)]), 0.0
     groups = PLANES[block.shape[2]]
@@ -48,7 +46,7 @@ def encode_picture(block: NDArray[Any], depth: int, *, profile: int, net: Guided
     return payload, bits
 
 
-def decode_picture(payload: bytes, shape: tuple[int, ...], depth: int, net: GuidedNet | None) -> NDArray[np.int32]:
+def decode_picture(payload: bytes, shape: tuple[int, ...], depth: int, net: SmallNet | None) -> NDArray[np.int32]:
     """The tile int32 [H, W, C] of a payload; raises CorruptArchive."""
     code = payload[0] if payload else 255
     profile, with_net = code & ~_WITH_NET, bool(code & _WITH_NET)
@@ -65,9 +63,7 @@ def decode_picture(payload: bytes, shape: tuple[int, ...], depth: int, net: Guid
     return tile
 
 
-def picture_code_lengths(
-    block: NDArray[Any], depth: int, *, profile: int, net: GuidedNet | None
-) -> NDArray[np.float64]:
+def picture_code_lengths(block: NDArray[Any], depth: int, *, profile: int, net: SmallNet | None) -> NDArray[np.float64]:
     """What each sample of `encode_picture` costs in bits, [H, W, C]."""
     lengths = np.zeros(block.shape)
     for planes in PLANES[block.shape[2]]:
@@ -86,7 +82,7 @@ def picture_code_lengths(
 
 
 def picture_predictions(
-    block: NDArray[Any], depth: int, *, profile: int, net: GuidedNet | None
+    block: NDArray[Any], depth: int, *, profile: int, net: SmallNet | None
 ) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int32]]]:
     """What `encode_picture` hands to the coder."""
     for planes in PLANES[block.shape[2]]:
@@ -94,38 +90,20 @@ def picture_predictions(
 
 
 def _decisions(
-    symbols: NDArray[np.int32], depth: int, profile: int, net: GuidedNet | None, ends: NDArray[np.int64] | None = None
+    symbols: NDArray[np.int32], depth: int, profile: int, net: SmallNet | None, ends: NDArray[np.int64] | None = None
 ) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int32]]]:
-    """Every decision of planes [H, W, C] coded together, in order, in runs of whole fronts; `ends` as the engine's."""
+    """Every decision of planes [H, W, C] coded together, in order, piece by piece; `ends` as the engine's."""
     height, width, planes = symbols.shape
-    engine = PictureEngine((height, width, planes), depth=depth, profile=PROFILES[profile], components=_components(net))
-    for fronts in runs(engine.starts):
-        features = engine.look_ahead(fronts.start, fronts.stop, symbols)
-        yield engine.write(np.stack([_outputs(net, features[c], c) for c in range(planes)]), ends)
+    engine = PictureEngine((height, width, planes), depth=depth, profile=PROFILES[profile], net=net)
+    yield from engine.write(symbols, ends)
 
 
 def _read(
-    shape: tuple[int, int, int], depth: int, profile: int, net: GuidedNet | None, words: bytes
+    shape: tuple[int, int, int], depth: int, profile: int, net: SmallNet | None, words: bytes
 ) -> NDArray[np.int32]:
     """The planes [H, W, C] that `_decisions` made the words of."""
-    engine = PictureEngine(shape, depth=depth, profile=PROFILES[profile], components=_components(net), words=words)
-    for front in range(engine.fronts):
-        if engine.starts[front] < engine.starts[front + 1]:
-            for c in range(shape[2]):
-                engine.read(_outputs(net, engine.look(front, c), c))
+    engine = PictureEngine(shape, depth=depth, profile=PROFILES[profile], net=net, words=words)
+    symbols = engine.read()
     if not engine.closed():
         raise CorruptArchive("a coded stream contradicts its model: the archive is damaged")
-    return engine.symbols
-
-
-def _components(net: GuidedNet | None) -> int:
-    return net.components if net is not None else 0
-
-
-def _outputs(net: GuidedNet | None, features: NDArray[np.float32], plane: int) -> NDArray[np.int32]:
-    """The net's integers [F, 3 K] for features [F, FEATURES] of a plane, or [F, 0] without a net."""
-    if net is None:
-        return np.zeros((len(features), 0), np.int32)
-    x = torch.from_numpy(features).to(net.engine.device, net.engine.small)
-    made: NDArray[np.int32] = net.outputs(x, plane).cpu().numpy()
-    return made
+    return symbols

@@ -22,6 +22,7 @@ from arzip.settings import Settings
 from arzip.symbols import Symbols
 
 if TYPE_CHECKING:
+    from arzip.exact.small_net import SmallNet
     from arzip.mixing.byte_road import EngineModel
 
 __all__ = [
@@ -39,7 +40,6 @@ __all__ = [
 
 STORED, ENGINE, MODEL, PICTURE, DRAWING, AUDIO = 0, 1, 2, 3, 4, 5  # for ever
 BLOCK_LIMIT = 1 << 26  # symbols
-_GUIDED = "guided_net"  # the family of nets that the picture engine takes
 _PURE_MODEL, _GUIDED_MODEL = "photo-1", "photo-2"
 _NET_LEVEL = 4  # levels below do without a net
 _BROAD_LEVEL = 8  # levels from here on have more and broader guides
@@ -131,7 +131,6 @@ class Road:
         if road == PICTURE:
             from arzip.pictures import picture_code_lengths
 
-            _one_torch_thread()
             return picture_code_lengths(block, self.depth, profile=_profile(self.settings.level), net=self._net)
         if road == DRAWING:
             from arzip.mixing.drawing_road import drawing_code_lengths
@@ -171,7 +170,6 @@ class Road:
         elif road == PICTURE:
             from arzip.pictures import picture_predictions
 
-            _one_torch_thread()
             yield from picture_predictions(block, self.depth, profile=_profile(self.settings.level), net=self._net)
         elif road == DRAWING:
             from arzip.mixing.drawing_road import drawing_predictions
@@ -202,11 +200,11 @@ class Road:
 
     @property
     def _is_adaptive_picture(self) -> bool:
-        return self.kind == "image" and self.settings.adapt and (self.model is None or self.model.family == _GUIDED)
+        return self.kind == "image" and self.settings.adapt and (self.model is None or self.model.small is not None)
 
     @property
-    def _net(self) -> Any:
-        return self.model.net if self.model is not None and self.model.family == _GUIDED else None
+    def _net(self) -> SmallNet | None:
+        return self.model.small if self.model is not None else None
 
     def _picture(self, block: NDArray[Any]) -> Coded:
         """The best of the roads for pictures, by what they make of the middle of the block."""
@@ -220,7 +218,6 @@ class Road:
     def _photograph(self, block: NDArray[Any]) -> Coded:
         from arzip.pictures import encode_picture
 
-        _one_torch_thread()
         payload, ideal = encode_picture(block, self.depth, profile=_profile(self.settings.level), net=self._net)
         label = self.model.id if self.model is not None else "picture"
         return Coded(PICTURE, payload, label, ideal)
@@ -235,7 +232,6 @@ class Road:
         if road == PICTURE:
             from arzip.pictures import decode_picture
 
-            _one_torch_thread()
             return decode_picture(payload, shape, self.depth, self._net).astype(self.dtype)
         from arzip.mixing.drawing_road import decode_drawing
 
@@ -305,7 +301,7 @@ def choose(symbols: Symbols, settings: Settings) -> Road:
     if name is None:
         return Road(symbols.kind, symbols.depth, None, settings)
     model = store.load(name, device=settings.device)
-    depth = getattr(model.causal, "depth", 8)
+    depth = 8 if model.small is not None else getattr(model.causal, "depth", 8)
     fits = symbols.depth <= depth if model.kind == "table" else symbols.depth == depth
     if model.kind != symbols.kind or not fits:
         raise UnsupportedInput(

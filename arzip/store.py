@@ -13,29 +13,48 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
+
 from arzip.errors import ModelError
+from arzip.exact.small_net import SmallNet, small_net
+from arzip.recipe import Recipe, read_recipe
 
 __all__ = ["FINGERPRINT", "Loaded", "adopt_members", "find", "fingerprint", "load", "model_folders", "save"]
 
 FINGERPRINT = 4  # bytes
+_GUIDED = "guided_net"  # the family of nets that the picture engine takes
 _WEIGHTS, _RECIPE = "weights.safetensors", "recipe.toml"
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """A frozen model, placed on an engine. `causal` codes symbols of `kind`."""
+    """A frozen model. Its net is placed on an engine when it is first asked for: what does without starts sooner."""
 
     id: str
     family: str
     kind: str
     fingerprint: bytes
-    net: Any
-    causal: Any
+    small: SmallNet | None  # what the picture engine takes, of nets that are made for it
+    _made: Callable[[], tuple[Any, Any]]
+
+    @property
+    def net(self) -> Any:
+        """The net, placed; None of a model without."""
+        return self._made()[0]
+
+    @property
+    def causal(self) -> Any:
+        """What codes symbols of `kind`."""
+        return self._made()[1]
 
 
 def model_folders() -> list[Path]:
@@ -59,11 +78,11 @@ def find(name: str) -> Path:
     )
 
 
-def fingerprint(family: str, architecture: dict[str, Any], tensors: dict[str, Any]) -> bytes:
-    """See the module's docstring; tensors are torch integer tensors by name."""
+def fingerprint(family: str, architecture: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> bytes:
+    """See the module's docstring; tensors are integer arrays by name."""
     digest = hashlib.sha256(json.dumps([family, architecture], sort_keys=True).encode())
     for name in sorted(tensors):
-        array = tensors[name].contiguous().numpy()
+        array = np.ascontiguousarray(tensors[name])
         digest.update(f"{name} {array.dtype.str} {array.shape} ".encode())
         digest.update(array.tobytes())
     return digest.digest()[:FINGERPRINT]
@@ -76,38 +95,59 @@ def _counting(name: str) -> Loaded:
     from arzip.nets.counting import Counting
 
     mark = hashlib.sha256(f"counting {_COUNTING[name]} version 1".encode()).digest()[:FINGERPRINT]
-    return Loaded(name, "counting", "bytes", mark, None, Counting(_COUNTING[name]))
+    made = None, Counting(_COUNTING[name])
+    return Loaded(name, "counting", "bytes", mark, None, lambda: made)
 
 
 @lru_cache(maxsize=16)
-def _load(folder: Path, kind: str, device: str) -> Loaded:
-    import torch
-    from safetensors.torch import load_file
-
-    from arzip.exact.engine import Engine
-    from arzip.nets import NETS
-    from arzip.recipe import read_recipe
-
+def _load(folder: Path, engine: str | None, device: str) -> Loaded:
+    """Reads a model's folder; all that is wrong with it is found here."""
     recipe = read_recipe(folder / _RECIPE)
-    if recipe.net not in NETS:
-        raise ModelError(f"{folder}: family {recipe.net!r} is unknown to this version of arzip")
-    family = NETS[recipe.net]
     try:
         tensors = load_file(folder / _WEIGHTS)
+    except (OSError, ValueError, SafetensorError) as error:
+        raise ModelError(f"{folder}: cannot be loaded ({error})") from error
+    mark = fingerprint(recipe.net, recipe.architecture, tensors)
+    made = lru_cache(maxsize=1)(lambda: _placed(folder, recipe, tensors, engine, device))
+    if recipe.net == _GUIDED:
+        small = small_net(tensors, planes=3, depth=int(recipe.architecture["depth"]))
+        return Loaded(recipe.id, recipe.net, "image", mark, small, made)
+    made()
+    from arzip.nets import NETS
+
+    return Loaded(recipe.id, recipe.net, NETS[recipe.net].kind, mark, None, made)
+
+
+def _placed(
+    folder: Path, recipe: Recipe, tensors: dict[str, NDArray[Any]], engine: str | None, device: str
+) -> tuple[Any, Any]:
+    """The net of a folder on an engine, and the causal model that codes with it."""
+    import torch
+
+    from arzip.exact.engine import Engine, best_engine
+    from arzip.nets import NETS
+
+    if recipe.net not in NETS:
+        raise ModelError(f"{folder}: family {recipe.net!r} is unknown to this version of arzip")
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    engine = engine or best_engine(device).kind
+    family = NETS[recipe.net]
+    buffers = {name: torch.from_numpy(array) for name, array in tensors.items()}
+    try:
         with torch.device("meta"):
             net = family.net(**recipe.architecture)
         expected = dict(net.named_buffers())
-        if {n: (t.shape, t.dtype) for n, t in tensors.items()} != {n: (t.shape, t.dtype) for n, t in expected.items()}:
+        if {n: (t.shape, t.dtype) for n, t in buffers.items()} != {n: (t.shape, t.dtype) for n, t in expected.items()}:
             raise ModelError(f"{folder}: the weights do not belong to the architecture in {_RECIPE}")
-        net.load_state_dict(tensors, strict=False, assign=True)
-    except (OSError, ValueError, TypeError) as error:
+        net.load_state_dict(buffers, strict=False, assign=True)
+    except (ValueError, TypeError) as error:
         raise ModelError(f"{folder}: cannot be loaded ({error})") from error
     net.check()
     if hasattr(net, "adopt"):
-        adopt_members(net, kind, device, fresh=False)
-    net.place(Engine(kind, device))
-    mark = fingerprint(recipe.net, recipe.architecture, tensors)
-    return Loaded(recipe.id, recipe.net, family.kind, mark, net, family.causal(net))
+        adopt_members(net, engine, device, fresh=False)
+    net.place(Engine(engine, device))
+    return net, family.causal(net)
 
 
 def adopt_members(net: Any, engine: str, device: str, *, fresh: bool) -> None:
@@ -124,16 +164,9 @@ def load(name: str, *, device: str = "cpu", expected: bytes | None = None, engin
         expected: the fingerprint that a stream was made with.
         engine: "int8" or "fp32"; None takes the faster one of the device. Both give the same bits.
     """
-    from arzip.exact.engine import best_engine
-
     if name in _COUNTING:
         return _checked(_counting(name), name, expected)
-    folder = find(name)
-    if device == "auto":
-        import torch
-
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    return _checked(_load(folder.resolve(), engine or best_engine(device).kind, device), name, expected)
+    return _checked(_load(find(name).resolve(), engine, device), name, expected)
 
 
 def _checked(model: Loaded, name: str, expected: bytes | None) -> Loaded:

@@ -36,10 +36,10 @@ def small_net(seed: int = 0) -> LocalPixelCNN:
     return net
 
 
-def small_guided_net(seed: int = 0) -> GuidedNet:
+def small_guided_net(seed: int = 0, *, width: int = 24, depth: int = 1, components: int = 3) -> GuidedNet:
     """The same for pictures with guides."""
     torch.manual_seed(seed)
-    net = GuidedNet(width=24, depth=1, components=3)
+    net = GuidedNet(width=width, depth=depth, components=components)
     with torch.no_grad():
         for parameter in net.parameters():
             parameter.mul_(2.0).add_(0.05 * torch.randn_like(parameter))

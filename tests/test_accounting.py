@@ -180,7 +180,7 @@ def test_stages_of_a_net_are_close_and_not_the_same(placed: LocalPixelCNN, pictu
 def test_the_picture_engines_costs_lie_where_its_samples_lie(picture: np.ndarray, channels: int) -> None:
     block = np.concatenate([picture, picture[:, :, :1]], axis=2)[:, :, :channels].copy()
     block[9:12, 20:23] = 255 - block[9:12, 20:23]
-    for net in (None, small_guided_net()):
+    for net in (None, small_guided_net().compiled()):
         costs = picture_code_lengths(block, 8, profile=1, net=net)
         assert costs.sum() == pytest.approx(encode_picture(block, 8, profile=1, net=net)[1])
         assert costs.shape == block.shape and costs.min() > 0

@@ -1,6 +1,6 @@
 """One stream per model through every instruction set, thread count and engine: one digest.
 
-oneDNN reads ONEDNN_MAX_CPU_ISA when torch is loaded, so every combination is a process of its own.
+oneDNN reads ONEDNN_MAX_CPU_ISA when torch is loaded, numba its target processor: every combination is a process.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ words = encode_symbols(PictureModel(net), pixels).words
 guided = small_guided_net()
 guided.place(Engine(kind, "cpu"))
 words += encode_symbols(GuidedModel(guided), pixels).words
-words += encode_picture(pixels, 8, profile=1, net=guided)[0]
+words += encode_picture(pixels, 8, profile=1, net=guided.compiled())[0]
 words += encode_picture(pixels, 8, profile=2, net=None)[0]
 words += encode_drawing(pixels // 40 * 40, 8)[0]
 text = np.frombuffer(b"the exact net knows no float, " * 40, np.uint8)
@@ -44,9 +44,9 @@ print(hashlib.sha256(words).hexdigest())
 """
 
 
-def run(isa: str, kind: str, threads: int) -> str:
+def run(isa: str, kind: str, threads: int, **more: str) -> str:
     root = Path(__file__).resolve().parents[1]
-    environment = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": str(threads)}
+    environment = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": str(threads), **more}
     environment.pop("ONEDNN_MAX_CPU_ISA", None)
     if isa:
         environment["ONEDNN_MAX_CPU_ISA"] = isa
@@ -66,5 +66,12 @@ def test_every_machine_one_digest(isa: str) -> None:
     assert {run(isa, kind, threads) for kind in ("fp32", "int8") for threads in (1, 2)} == {DIGEST}
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("processor", ["generic", "nehalem", "haswell"])
+def test_compiled_for_any_processor_one_digest(processor: str, tmp_path: Path) -> None:
+    more = {"NUMBA_CPU_NAME": processor, "NUMBA_CPU_FEATURES": "", "NUMBA_CACHE_DIR": str(tmp_path)}
+    assert run("", "fp32", 1, **more) == DIGEST
+
+
 # What every machine must print. The byte engine's part changes when its model does (before a version is tagged).
-DIGEST = "1b842f8cf91186cef209012f617b1993f235d66836fc43cca6570d0845dfd199"
+DIGEST = "abc396b8ba88fb7fdbf797e9b10e320ea79cbc571d62983cd7043d8c197b02d6"

@@ -6,16 +6,19 @@ import contextlib
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arzip.errors import CorruptArchive
+from arzip.errors import CorruptArchive, ModelError
 from arzip.exact.engine import Engine
+from arzip.exact.small_net import SmallNet, forward, small_net, work_space
 from arzip.fronts import front_starts, wavefront
+from arzip.mixing import picture_engine
 from arzip.mixing.guide import PROFILES, learn_plane, new_guide, predict_plane
+from arzip.mixing.guided_features import FEATURES
 from arzip.mixing.least_squares import Neighbours, learn_front, new_least_squares, predict_front
 from arzip.mixing.picture_plane import LEFT, RIGHT, TOP, new_plane, set_sample
-from arzip.nets import wavefront_model
 from arzip.nets.guided_model import GuidedModel
 from arzip.nets.guided_net import GuidedNet
 from arzip.pictures import decode_picture, encode_picture
@@ -28,7 +31,7 @@ def guided() -> GuidedNet:
     return small_guided_net()
 
 
-def road(picture: np.ndarray, depth: int, profile: int, net: GuidedNet | None) -> bytes:
+def road(picture: np.ndarray, depth: int, profile: int, net: SmallNet | None) -> bytes:
     payload, ideal = encode_picture(picture, depth, profile=profile, net=net)
     np.testing.assert_array_equal(decode_picture(payload, picture.shape, depth, net), picture)
     assert 8 * len(payload) <= ideal * 1.0005 + 1e-3 * picture.size + 120
@@ -41,7 +44,7 @@ def test_small_pictures_of_every_kind(shape: tuple[int, ...], profile: int, guid
     pixels = np.random.default_rng(sum(shape)).integers(0, 256, shape).astype(np.uint8)
     road(pixels, 8, profile, None)
     if profile == 1:
-        road(pixels, 8, profile, guided)
+        road(pixels, 8, profile, guided.compiled())
 
 
 @settings(max_examples=25, deadline=None)
@@ -55,14 +58,40 @@ def test_every_depth(height: int, width: int, channels: int, depth: int, seed: i
     road(pixels, depth, int(seed % 2), None)
 
 
-@pytest.mark.parametrize("chunk", [1, 60, 1 << 20])
-def test_batch_sizes_and_engines_agree(chunk: int, picture: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
-    net = small_guided_net()
+@pytest.mark.parametrize("piece", [1, 60, 1 << 20])
+def test_pieces_of_any_size_agree(piece: int, picture: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    net = small_guided_net().compiled()
     reference = road(picture, 8, 1, net)
-    monkeypatch.setattr(wavefront_model, "CHUNK", chunk)
+    monkeypatch.setattr(picture_engine, "_PIECE", piece)
+    assert encode_picture(picture, 8, profile=1, net=net)[0] == reference
+
+
+@pytest.mark.parametrize("shape", [(24, 1, 3), (64, 2, 4), (9, 3, 1)])
+def test_the_compiled_net_says_what_every_engine_says(shape: tuple[int, int, int]) -> None:
+    width, depth, components = shape
+    net = small_guided_net(width=width, depth=depth, components=components)
+    features = np.random.default_rng(width).integers(-127, 128, (37, FEATURES)).astype(np.float32)
+    small = net.compiled()
+    wide = np.zeros((len(features), small.first.shape[1]), np.float32)
+    wide[:, :FEATURES] = features
     for kind in ("fp32", "int8"):
         net.place(Engine(kind, "cpu"))
-        assert encode_picture(picture, 8, profile=1, net=net)[0] == reference
+        for plane in range(3):
+            expected = net.outputs(torch.from_numpy(features).to(net.engine.small), plane).numpy()
+            for count in (1, 2, len(features)):
+                said = np.zeros((len(features), 3 * components), np.int32)
+                forward(small, plane, wide, count, work_space(small), said)
+                np.testing.assert_array_equal(said[:count], expected[:count])
+                assert not said[count:].any()
+
+
+def test_weights_beyond_their_bounds_are_refused() -> None:
+    buffers = {name: buffer.numpy().copy() for name, buffer in small_guided_net().named_buffers()}
+    buffers["planes.1.layers.0.bias_q"][3] = 1 << 24
+    with pytest.raises(ModelError, match="2\\*\\*24"):
+        small_net(buffers, planes=3, depth=1)
+    with pytest.raises(ModelError, match="2 blocks"):
+        small_net(buffers, planes=3, depth=2)
 
 
 def test_the_guided_net_alone(guided: GuidedNet, picture: np.ndarray) -> None:

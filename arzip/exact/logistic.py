@@ -1,4 +1,4 @@
-"""Mixtures of discretised logistics: from a net's integers to probabilities, in float to train and exactly to code.
+"""Mixtures of discretised logistics: from a net's integers to probabilities, exactly.
 
 A sample x of `levels` values (0..levels-1) has the distribution (Salimans et al. 2017, section 2.1)
 
@@ -8,53 +8,30 @@ with F(-inf) = 0 below the first value and F(inf) = 1 above the last. A net give
 binary point 5: the logit of w in octaves (w ~ 2**logit), the mean m, and log2 s.
 
 Exact reading: the cumulative function C at any edge 0..levels, in integers, from which `arzip.exact.rows` makes
-frequencies. Every value also has a floor of 2**-22, so that nothing is impossible.
+frequencies. Every value also has a floor of 2**-22, so that nothing is impossible. `logistic_likelihood` has the
+reading that trains.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-import torch
 from numba import njit
 from numpy.typing import NDArray
-from torch import Tensor
 
 from arzip.exact.lookup import SIGMOID_LIMIT, SIGMOID_STEPS, exp2_table, sigmoid_table
 
-__all__ = ["POINT", "cumulative", "log2_likelihood", "mixture", "sigmoid"]
+__all__ = ["FLOOR_BITS", "POINT", "SCALE_HIGH", "SCALE_LOW", "cumulative", "mixture", "sigmoid"]
 
 POINT = 5  # binary point of the three integers
 SCALE_LOW, SCALE_HIGH = -4 * 32, 7 * 32  # log2 s at point 5: 1/16 .. 128
 _WEIGHT_SPAN = 16 * 32  # components 16 octaves below the heaviest are dropped
-_FLOOR_BITS = 8  # per symbol, in units of 2**-30
+FLOOR_BITS = 8  # per symbol, in units of 2**-30
 _Z_BITS = 16  # fraction of z between table entries
 
 _EXP2 = exp2_table(-_WEIGHT_SPAN, 0, 16)
 _RECIPROCAL = exp2_table(-SCALE_HIGH, -SCALE_LOW, _Z_BITS)
 _SIGMOID = sigmoid_table()
-
-
-def log2_likelihood(logits: Tensor, means: Tensor, scales: Tensor, x: Tensor, levels: int) -> Tensor:
-    """log2 P(x), with gradients; logits, means, log2 scales [N, K] in real units, x [N] in 0..levels-1 -> [N]."""
-    scales = scales.clamp(SCALE_LOW / 32, SCALE_HIGH / 32)
-    reciprocal = torch.exp2(-scales)
-    centred = x[:, None] - means
-    above = (centred + 0.5) * reciprocal
-    below = (centred - 0.5) * reciprocal
-    # F(a) - F(b) = F(a) F(-b) (1 - exp(b - a)), which keeps its gradient however far the sample lies.
-    inner = (
-        torch.nn.functional.logsigmoid(above)
-        + torch.nn.functional.logsigmoid(-below)
-        + torch.log(-torch.expm1(-reciprocal))
-    )
-    first = torch.nn.functional.logsigmoid(above)
-    last = torch.nn.functional.logsigmoid(-below)
-    edge = x[:, None]
-    log_p = torch.where(edge <= 0, first, torch.where(edge >= levels - 1, last, inner))
-    log_w = torch.log_softmax(logits * 0.6931471805599453, dim=1)
-    mixed = torch.logsumexp(log_w + log_p, dim=1) * 1.4426950408889634
-    return torch.logaddexp2(mixed, torch.full_like(mixed, _FLOOR_BITS - 30))
 
 
 @njit(cache=True, nogil=True)
@@ -102,4 +79,4 @@ def cumulative(edge: int, levels: int, mean: NDArray[Any], weight: NDArray[Any],
         for k in range(mean.shape[0]):
             # (edge - 1/2 - m) / s: point 5 times 2**-16, where a step of the table is 1/32, so the units agree.
             total += weight[k] * sigmoid((at - mean[k]) * reciprocal[k])
-    return (total >> 16) + (edge << _FLOOR_BITS)
+    return (total >> 16) + (edge << FLOOR_BITS)

@@ -10,12 +10,12 @@ import numpy as np
 
 from arzip.compiled import Integer, inlined
 from arzip.mixing.nonlinear import SQUASH, STRETCH_LIMIT
+from arzip.mixing.prefetch import aligned_zeros
 
 __all__ = ["KNOTS", "cell_learn", "cell_probability", "new_cells", "new_refining_map", "refine", "refine_learn"]
 
 KNOTS = 32  # one each 128 / 256 of a stretched value, over -7.75 .. 7.75
 
-_LINE_BYTES = 64
 _IDENTITY = SQUASH[np.arange(-1984, 1985, 128) + STRETCH_LIMIT + 1].astype(np.uint16)
 _RATES = np.array([int(65536 / (n + 1.5)) for n in range(1024)], np.int32)
 
@@ -30,9 +30,7 @@ def new_refining_map(contexts: int) -> np.ndarray:
 
     A context's knots are one cache line.
     """
-    raw = np.zeros((contexts + 1) * KNOTS, np.uint16)
-    first = -raw.ctypes.data % _LINE_BYTES // raw.itemsize
-    return raw[first : first + contexts * KNOTS]
+    return aligned_zeros(contexts * KNOTS, np.uint16)
 
 
 @inlined

@@ -1,98 +1,83 @@
 """Adaptive engine for pictures: a wavefront of samples, each mixed from guides, counts, and a net if there is one.
 
-    engine = PictureEngine(shape, depth=8, profile=PROFILES[...], components=K)
+    encoding                                             decoding
+    engine = PictureEngine(shape, ..., net)              engine = PictureEngine(shape, ..., net, words=words)
+    for p, x in engine.write(symbols): ...               symbols = engine.read()
 
-    encoding, runs of whole fronts                       decoding, one plane c of one front at a time
-    features = engine.look_ahead(begin, end, symbols)    features = engine.look(front, c)
-    p, x = engine.write(outputs)                         engine.read(outputs)
-
-The net is outside: it turns features [.., F, FEATURES] into outputs int32 [.., F, 3 K]. Both directions run the same
-compiled walk (picture_kernel), so they meet the same decisions in the same order.
+Both directions run the same compiled walk (picture_kernel), so they meet the same decisions in the same order.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from arzip.coding.compiled_coder import closed, start, words_of
+from arzip.exact.small_net import SmallNet, no_net, work_space
 from arzip.fronts import front_starts
-from arzip.mixing.guide import SLOPE, Profile, learn_plane, new_guide, predict_plane
-from arzip.mixing.guided_features import FEATURES, guide_fronts, look_at_plane
-from arzip.mixing.picture_kernel import code_fronts, code_plane
+from arzip.mixing.guide import SLOPE, Profile, new_guide
+from arzip.mixing.picture_kernel import FrontSpace, walk
 from arzip.mixing.picture_state import new_picture_state
 from arzip.mixing.picture_tree import DECISIONS, Bits
 
 __all__ = ["PictureEngine"]
+
+_PIECE = 1 << 13  # pixels whose decisions are held at once
 
 
 class PictureEngine:
     """The state of one engine for one tile [H, W, C], C 1 or 3, in one direction."""
 
     def __init__(
-        self, shape: tuple[int, int, int], *, depth: int, profile: Profile, components: int, words: bytes = b""
+        self, shape: tuple[int, int, int], *, depth: int, profile: Profile, net: SmallNet | None, words: bytes = b""
     ) -> None:
-        """`components` of the net's mixtures, 0 without a net; `words` are what is to be read, for decoding."""
+        """`net` says mixtures of logistics, three numbers a component; `words` are what is to be read, for decoding."""
         height, width, planes = shape
+        self._shape, self._net = shape, net if net is not None else no_net()
         self._guide = new_guide(height, width, planes, depth=depth, profile=profile)
-        self._state = new_picture_state(self._guide, depth=depth, components=components)
-        self._guides, self._components = len(profile.first), components
-        self.starts = front_starts(height, width, SLOPE)
-        self.symbols = np.zeros(shape, np.int32)
+        self._state = new_picture_state(self._guide, depth=depth, components=self._net.outputs // 3)
+        self._starts = front_starts(height, width, SLOPE)
         self._words = words_of(words)
         self._coder = start(self._words)
-        nothing = np.zeros(0, np.int32)
-        self._nowhere = np.zeros((0, 0, 0), np.int64)
-        self._reading = Bits(self._words, self._coder, nothing, nothing, np.array([0, 1]), self._nowhere)
         most = min(height, width // SLOPE + 1)
-        self._means = np.zeros((most, self._guides), np.int32)
-        self._base = np.zeros(most, np.int32)
-
-    @property
-    def fronts(self) -> int:
-        """How many fronts the tile has."""
-        return len(self.starts) - 1
-
-    def look_ahead(self, begin: int, end: int, symbols: NDArray[np.int32]) -> NDArray[np.float32]:
-        """Guides the next fronts of known symbols int32 [H, W, C]; features [C, F, FEATURES], or [C, F, 0]."""
-        pixels, planes = int(self.starts[end] - self.starts[begin]), symbols.shape[2]
-        self._means = np.zeros((planes, pixels, self._guides), np.int32)
-        self._base = np.zeros((planes, pixels), np.int32)
-        features = np.zeros((planes, pixels, FEATURES if self._components else 0), np.float32)
-        guide_fronts(self._guide, begin, end, symbols, self._means, features, self._base)
-        self._ahead = begin, end, symbols
-        return features
+        self._space = FrontSpace(
+            means=np.zeros((most, len(profile.first)), np.int32),
+            features=np.zeros((most, self._net.first.shape[1]), np.float32),
+            base=np.zeros(most, np.int32),
+            outputs=np.zeros((most, self._net.outputs), np.int32),
+            work=work_space(self._net),
+        )
 
     def write(
-        self, outputs: NDArray[np.int32], ends: NDArray[np.int64] | None = None
-    ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """Probabilities int32 [N] in 2^-24 and bits int32 [N] of the fronts that were looked at.
+        self, symbols: NDArray[np.int32], ends: NDArray[np.int64] | None = None
+    ) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int32]]]:
+        """Probabilities int32 [N] in 2^-24 and bits int32 [N] of the decisions of symbols [H, W, C], piece by piece.
 
-        ends int64 [H, W, C] is told how many of them there are after each sample.
+        ends int64 [H, W, C] is told how many of its piece's decisions there are after each sample.
         """
-        begin, end, symbols = self._ahead
-        most = self._base.size * DECISIONS
-        p, taken, told = np.empty(most, np.int32), np.empty(most, np.int32), self._nowhere if ends is None else ends
-        bits = Bits(self._words, self._coder, p, taken, np.zeros(2, np.int64), told)
-        code_fronts(self._state, bits, begin, end, self._means, outputs, self._base, symbols)
-        return p[: bits.state[0]], taken[: bits.state[0]]
+        told = ends if ends is not None else np.zeros((0, 0, 0), np.int64)
+        begin, fronts = 0, len(self._starts) - 1
+        while begin < fronts:
+            end = max(begin + 1, int(np.searchsorted(self._starts, self._starts[begin] + _PIECE, side="right")) - 1)
+            most = int(self._starts[end] - self._starts[begin]) * self._shape[2] * DECISIONS
+            p, taken = np.empty(most, np.int32), np.empty(most, np.int32)
+            bits = Bits(self._words, self._coder, p, taken, np.zeros(2, np.int64), told)
+            self._walk(bits, begin, end, symbols)
+            yield p[: bits.state[0]], taken[: bits.state[0]]
+            begin = end
 
-    def look(self, front: int, plane: int) -> NDArray[np.float32]:
-        """Guides one plane of the next front; its features [F, FEATURES], [F, 0] without a net."""
-        count = int(self.starts[front + 1] - self.starts[front])
-        predict_plane(self._guide, plane, front, self._means)
-        features = np.empty((count, FEATURES if self._components else 0), np.float32)
-        if self._components:
-            look_at_plane(self._guide, plane, front, self._means, features, self._base)
-        self._here = front, plane
-        return features
-
-    def read(self, outputs: NDArray[np.int32]) -> None:
-        """Reads the plane that was looked at into `symbols`."""
-        front, plane = self._here
-        code_plane(self._state, self._reading, front, plane, self._means, outputs, self._base, self.symbols)
-        learn_plane(self._guide, plane, front, self._means, self.symbols)
+    def read(self) -> NDArray[np.int32]:
+        """The symbols int32 [H, W, C] of the words."""
+        nothing, symbols = np.zeros(0, np.int32), np.zeros(self._shape, np.int32)
+        bits = Bits(self._words, self._coder, nothing, nothing, np.array([0, 1]), np.zeros((0, 0, 0), np.int64))
+        self._walk(bits, 0, len(self._starts) - 1, symbols)
+        return symbols
 
     def closed(self) -> bool:
         """Whether all words were read and none was impossible."""
         return closed(self._coder, self._words)
+
+    def _walk(self, bits: Bits, begin: int, end: int, symbols: NDArray[np.int32]) -> None:
+        walk(self._guide, self._state, self._net, bits, begin, end, self._space, symbols)

@@ -1,44 +1,49 @@
-"""The picture engine's compiled loops: one plane of one front, and runs of whole fronts.
+"""The picture engine's compiled walk, the same for both directions: fronts, planes, and the samples of a plane by rows.
 
-Within a front the samples of a plane are coded by rows from the top; each is learned before the next is opened, since
+    for each front, for each plane:   guides -> net -> code, sample by sample -> guides learn
+
+Within a front the samples of a plane are coded from the top row down; each is learned before the next is opened, since
 only guides and net have to look at a whole front at once.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
-from arzip.compiled import Integer, compiled
-from arzip.mixing.guide import BEFORE, SLOPE, UP, front_rows
+from arzip.compiled import Integer, compiled, inlined
+from arzip.exact.small_net import SmallNet, forward
+from arzip.mixing.guide import BEFORE, SLOPE, UP, Guide, front_rows, learn_plane, predict_plane
+from arzip.mixing.guided_features import look_at_plane
 from arzip.mixing.picture_contexts import open_contexts
 from arzip.mixing.picture_experts import learn_experts, open_experts
 from arzip.mixing.picture_state import THRESHOLD, PictureState
 from arzip.mixing.picture_tree import Bits, code_value
 
-__all__ = ["code_fronts", "code_plane"]
+__all__ = ["FrontSpace", "walk"]
 
 
-@compiled
-def code_plane(
-    s: PictureState,
-    bits: Bits,
-    front: Integer,
-    c: Integer,
-    means: np.ndarray,
-    outputs: np.ndarray,
-    base: np.ndarray,
-    symbols: np.ndarray,
+class FrontSpace(NamedTuple):
+    """What one plane of one front takes while it is coded, F rows at most."""
+
+    means: np.ndarray  # int32 [F, S] of the guides
+    features: np.ndarray  # float32 [F, I] of the net
+    base: np.ndarray  # int32 [F]
+    outputs: np.ndarray  # int32 [F, O]
+    work: np.ndarray  # the net's
+
+
+@inlined
+def _code_plane(
+    s: PictureState, bits: Bits, front: Integer, c: Integer, space: FrontSpace, symbols: np.ndarray
 ) -> None:
-    """Codes plane c of a front, row by row.
-
-    means int32 [F, S] of the guides, outputs int32 [F, 3 K] and base int32 [F] of the net; symbols int32 [H, W, C] are
-    known, or written as they are read.
-    """
+    """Codes plane c of a front, row by row."""
     first, last = front_rows(front, np.int64(symbols.shape[0]), np.int64(symbols.shape[1]))
     for y in range(first, last):
         x = front - SLOPE * y
         i = y - first
-        open_experts(s, y, x, c, means[i], outputs[i], np.int64(base[i]))
+        open_experts(s, y, x, c, space.means[i], space.outputs[i], np.int64(space.base[i]))
         open_contexts(s, y, x, c)
         value = code_value(s, bits, c, np.int64(symbols[y, x, c]))
         symbols[y, x, c] = value
@@ -49,20 +54,25 @@ def code_plane(
 
 
 @compiled
-def code_fronts(
+def walk(
+    g: Guide,
     s: PictureState,
+    net: SmallNet,
     bits: Bits,
     begin: Integer,
     end: Integer,
-    means: np.ndarray,
-    outputs: np.ndarray,
-    base: np.ndarray,
+    space: FrontSpace,
     symbols: np.ndarray,
 ) -> None:
-    """Codes the same fronts, from means, base and outputs int32 [C, F, 3 K]."""
-    place = np.int64(0)
+    """Codes the fronts begin .. end - 1; symbols int32 [H, W, C] are known, or written as they are read."""
     for front in range(begin, end):
         first, last = front_rows(front, np.int64(symbols.shape[0]), np.int64(symbols.shape[1]))
+        if first >= last:
+            continue
         for c in range(symbols.shape[2]):
-            code_plane(s, bits, front, c, means[c, place:], outputs[c, place:], base[c, place:], symbols)
-        place += max(last - first, np.int64(0))
+            predict_plane(g, c, front, space.means)
+            if net.last.shape[0] > 0:
+                look_at_plane(g, c, front, space.means, space.features, space.base)
+                forward(net, c, space.features, last - first, space.work, space.outputs)
+            _code_plane(s, bits, front, c, space, symbols)
+            learn_plane(g, c, front, space.means, symbols)

@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from arzip.mixing.adaptive_maps import KNOTS
+from arzip.mixing.adaptive_maps import new_refining_map
 from arzip.mixing.guide import AFTER, BEFORE, UP, Guide
+from arzip.mixing.prefetch import aligned_zeros
 
 __all__ = ["CONTEXTS", "ENERGIES", "NODES", "SELECTORS", "PictureState", "new_picture_state"]
 
@@ -20,6 +21,7 @@ CONTEXTS = 14  # of counts
 SELECTORS = 4  # weight rows that speak for each decision
 ENERGIES = 64  # classes of local error, two an octave
 NODES = 64  # places in the tree of a sample's decisions
+LINE = 16  # cells, or weights, of a cache line
 PLACES = 8  # the same, coarse
 BIASES = 1024  # contexts of an expert's mean error
 REFINERS = 2
@@ -60,7 +62,7 @@ class PictureState(NamedTuple):
     mixture: np.ndarray  # int64 [3, K]: the net's means, weights, reciprocal scales
     ends: np.ndarray  # int64 [3, E]: each expert's mass below the interval's low end, its high end, the threshold
     contexts: np.ndarray  # int64 [CONTEXTS]: hashes
-    cells: np.ndarray  # uint32: probability 16, experience 6, check 10 bits
+    cells: np.ndarray  # uint32, in lines of 16: probability (from one half) 16, experience 6, check 10 bits
     places: np.ndarray  # int64 [CONTEXTS]: the cells that spoke
     inputs: np.ndarray  # int32 [1, I]
     weights: np.ndarray  # int32 [ROWS, I]
@@ -97,12 +99,12 @@ def new_picture_state(guide: Guide, *, depth: int, components: int) -> PictureSt
         mixture=np.zeros((3, components), np.int64),
         ends=np.zeros((3, experts), np.int64),
         contexts=np.zeros(CONTEXTS, np.int64),
-        cells=np.full(1 << cell_bits, 1 << 31, np.uint32),
+        cells=aligned_zeros(1 << cell_bits, np.uint32),
         places=np.zeros(CONTEXTS, np.int64),
         inputs=np.zeros((1, inputs), np.int32),
         weights=weights,
         final=np.full((FINAL_ROWS, SELECTORS), _ONE // SELECTORS, np.int32),
         blends=np.zeros((3, SELECTORS), np.int64),
-        knots=np.zeros(REFINERS * REFINER_CONTEXTS * KNOTS, np.uint16),
+        knots=new_refining_map(REFINERS * REFINER_CONTEXTS),
         sample=np.zeros(SAMPLE_FIELDS, np.int64),
     )

@@ -15,7 +15,7 @@ import numpy as np
 
 from arzip.coding.compiled_coder import read_bit
 from arzip.compiled import Integer, inlined
-from arzip.mixing.adaptive_maps import refine, refine_learn
+from arzip.mixing.adaptive_maps import KNOTS, refine, refine_learn
 from arzip.mixing.mixer import mix, mix_learn
 from arzip.mixing.nonlinear import squash, stretch
 from arzip.mixing.picture_experts import mass_below
@@ -26,6 +26,7 @@ from arzip.mixing.picture_state import (
     ENERGY,
     ERRORS_ROW,
     FINAL_BY_ENERGY,
+    LINE,
     NODES,
     PHASE_ROW,
     PLACES,
@@ -52,8 +53,21 @@ _REFINE_RATE = 5
 _SETTLED = 1500  # an opinion within 2 % of the bit is left alone
 _FIRST_RATE, _LAST_RATE, _RATE_SAMPLES = 200, 30, 20000
 _CHECK = 0x3FF
+_NEAR = 5  # nodes of each part of the tree that share the first one's cache line
 _EXPERIENCE = 63
 _RATES = np.array([int(65536 / (n + 1.5)) for n in range(_EXPERIENCE + 1)], np.int32)
+
+
+def _slots() -> np.ndarray:
+    """Where in a context's cache line the cell of a node lies, int64 [NODES]; -1 for nodes that are rarely reached."""
+    slots = np.full(NODES, -1, np.int64)
+    slots[0] = 0
+    for part, first in enumerate((_UP, _DOWN, _WITHIN)):
+        slots[first : first + _NEAR] = 1 + part * _NEAR + np.arange(_NEAR)
+    return slots
+
+
+_SLOTS = _slots()
 
 
 class Bits(NamedTuple):
@@ -80,30 +94,36 @@ def _take(bits: Bits, probability: Integer, known: Integer) -> Integer:
 
 
 @inlined
+def _find_cells(s: PictureState, node: Integer) -> None:
+    """Each context's cell for a node, emptied if it was another's; the usual nodes of a context share a cache line."""
+    mask = s.cells.shape[0] - 1
+    slot = _SLOTS[np.uintp(node)]
+    for i in range(CONTEXTS):
+        hashed = s.contexts[i]
+        check = (hashed >> 40) & _CHECK
+        if slot < 0:
+            at = np.uintp(hash_pair(hashed, node) & mask)
+        else:
+            at = np.uintp((hashed & mask & -LINE) | ((slot + (hashed >> 50)) & (LINE - 1)))
+        cell = np.int64(s.cells[at])
+        if cell & _CHECK != check:
+            cell = check
+            s.cells[at] = np.uint32(cell)
+        s.places[i] = np.int64(at)
+        s.inputs[0, np.uintp(s.ends.shape[1] + 2 * i)] = stretch((cell >> 20) ^ 2048)
+        s.inputs[0, np.uintp(s.ends.shape[1] + 2 * i + 1)] = ((cell >> 21) ^ 1024) - 1024
+
+
+@inlined
 def _ask(s: PictureState, edge: Integer, node: Integer) -> None:
     """Fills the inputs for "is the value at least `edge`?"."""
-    mask = s.cells.shape[0] - 1
-    for i in range(CONTEXTS):
-        hashed = hash_pair(s.contexts[i], node)
-        s.places[i] = hashed
-        prefetch(s.cells, np.uintp(hashed & mask))
     experts = s.ends.shape[1]
     for i in range(np.uintp(experts)):
         mass = mass_below(s, np.int64(i), edge)
         s.ends[2, i] = mass
         p = ((s.ends[1, i] - mass) << 12) // max(s.ends[1, i] - s.ends[0, i], np.int64(1))
         s.inputs[0, i] = stretch(min(max(p, np.int64(1)), np.int64(4094)))
-    for i in range(CONTEXTS):
-        hashed = s.places[i]
-        check = (hashed >> 40) & _CHECK
-        at = np.uintp(hashed & mask)
-        cell = np.int64(s.cells[at])
-        if cell & _CHECK != check:
-            cell = np.int64(1 << 31) | check
-            s.cells[at] = np.uint32(cell)
-        s.places[i] = np.int64(at)
-        s.inputs[0, np.uintp(experts + 2 * i)] = stretch(cell >> 20)
-        s.inputs[0, np.uintp(experts + 2 * i + 1)] = (cell >> 21) - 1024
+    _find_cells(s, node)
     s.inputs[0, np.uintp(experts + 2 * CONTEXTS)] = 256
 
 
@@ -140,17 +160,24 @@ def _learn_cells(s: PictureState, bit: Integer) -> None:
         at = np.uintp(s.places[i])
         cell = np.int64(s.cells[at])
         experience = (cell >> 10) & _EXPERIENCE
-        p = cell >> 16
+        p = (cell >> 16) ^ 32768
         p += ((bit * 65535 - p) * np.int64(_RATES[np.uintp(experience)]) + 32768) >> 16
-        s.cells[at] = np.uint32(p << 16 | min(experience + 1, np.int64(_EXPERIENCE)) << 10 | (cell & _CHECK))
+        s.cells[at] = np.uint32((p ^ 32768) << 16 | min(experience + 1, np.int64(_EXPERIENCE)) << 10 | (cell & _CHECK))
 
 
 @inlined
 def _decide(s: PictureState, bits: Bits, edge: Integer, node: Integer, c: Integer, known: Integer) -> Integer:
     """One decision, "is the value at least `edge`?", mixed, taken and learned."""
-    _ask(s, edge, node)
-    _choose_rows(s, node, c)
     width = s.inputs.shape[1]
+    one_row = (hash_pair(s.contexts[0], node) >> 20) & (REFINER_CONTEXTS - 1)
+    two_row = REFINER_CONTEXTS + ((hash_pair(s.contexts[5], node) >> 20) & (REFINER_CONTEXTS - 1))
+    prefetch(s.knots, np.uintp(one_row * KNOTS))
+    prefetch(s.knots, np.uintp(two_row * KNOTS))
+    _choose_rows(s, node, c)
+    for i in range(1, SELECTORS):
+        for k in range(0, width, LINE):
+            prefetch(s.weights, np.uintp(s.blends[0, i] * width + k))
+    _ask(s, edge, node)
     for i in range(SELECTORS):
         blend = mix(s.weights, s.blends[0, i], s.inputs, 0, width)
         blend = min(max(blend, np.int64(-_LAST_BLEND)), np.int64(_LAST_BLEND))
@@ -160,10 +187,8 @@ def _decide(s: PictureState, bits: Bits, edge: Integer, node: Integer, c: Intege
     first_row, second_row = node * 4 + c, FINAL_BY_ENERGY + s.sample[ENERGY] * PLACES + place
     first, second = _final(s, first_row), _final(s, second_row)
     mixed = (first + second) >> 1
-    one, one_at = refine(s.knots, (hash_pair(s.contexts[0], node) >> 20) & (REFINER_CONTEXTS - 1), mixed)
-    two, two_at = refine(
-        s.knots, REFINER_CONTEXTS + ((hash_pair(s.contexts[5], node) >> 20) & (REFINER_CONTEXTS - 1)), mixed
-    )
+    one, one_at = refine(s.knots, one_row, mixed)
+    two, two_at = refine(s.knots, two_row, mixed)
     probability = min(max((2 * squash(mixed) + one + two + 2) >> 2, np.int64(1)), np.int64(65535))
     bit = _take(bits, probability, known)
     target = bit << 16
@@ -186,6 +211,8 @@ def _decide(s: PictureState, bits: Bits, edge: Integer, node: Integer, c: Intege
 @inlined
 def code_value(s: PictureState, bits: Bits, c: Integer, known: Integer) -> Integer:
     """Codes the value of a sample of plane c whose contexts are open; `known` is not looked at when reading."""
+    for i in range(CONTEXTS):
+        prefetch(s.cells, np.uintp(s.contexts[i] & (s.cells.shape[0] - 1)))
     low, high = np.int64(0), s.levels[0]  # the value lies in low .. high - 1
     for i in range(np.uintp(s.ends.shape[1])):
         s.ends[0, i] = 0

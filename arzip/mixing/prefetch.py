@@ -1,12 +1,23 @@
-"""Asking the processor for a cache line ahead of its use; a hint without any effect on results."""
+"""Cache lines: arrays that begin with one, and asking for one ahead of its use, a hint without effect on results."""
 
 from typing import Any
 
+import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-__all__ = ["prefetch"]
+__all__ = ["LINE_BYTES", "aligned_zeros", "prefetch"]
+
+LINE_BYTES = 64
+
+
+def aligned_zeros(count: int, kind: type[np.generic]) -> np.ndarray:
+    """Return [count] zeros that begin with a cache line; their pages are touched only as they are used."""
+    size = count * np.dtype(kind).itemsize
+    raw = np.zeros(size + LINE_BYTES, np.uint8)
+    first = -raw.ctypes.data % LINE_BYTES
+    return raw[first : first + size].view(kind)
 
 
 def _prefetch(typing_context: Any, array: Any, index: Any) -> Any:

@@ -13,6 +13,7 @@ bucket: the one whose first history is the youngest.
 import numpy as np
 
 from arzip.compiled import Integer, inlined
+from arzip.mixing.prefetch import LINE_BYTES, aligned_zeros
 
 __all__ = ["NODES", "RUN_BYTE", "RUN_LENGTH", "find_slot", "hash_pair", "new_slots", "slot_bucket"]
 
@@ -20,7 +21,7 @@ RUN_BYTE = 2
 RUN_LENGTH = 3
 NODES = 5  # node n of a slot lies at base + NODES + n
 _SLOT_BYTES = 21
-_BUCKET_BYTES = 64
+_BUCKET_BYTES = LINE_BYTES
 
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 _SECOND_MULTIPLIER = np.uint64(0xD6E8FEB86659FD93)
@@ -29,10 +30,7 @@ _HALF = np.uint64(32)
 
 def new_slots(bucket_bits: int) -> np.ndarray:
     """Return uint8 [64 * 2^bucket_bits], zero and aligned to 64 bytes; pages are touched only as they are used."""
-    size = _BUCKET_BYTES << bucket_bits
-    raw = np.zeros(size + _BUCKET_BYTES, np.uint8)
-    first = -raw.ctypes.data % _BUCKET_BYTES
-    return raw[first : first + size]
+    return aligned_zeros(_BUCKET_BYTES << bucket_bits, np.uint8)
 
 
 @inlined

@@ -18,7 +18,9 @@ from torch import Tensor
 from arzip.exact.combine import Chain, Residual
 from arzip.exact.fixed import relu7, signed8, wide
 from arzip.exact.layers import Dense, Layer, Round
-from arzip.exact.logistic import POINT, log2_likelihood
+from arzip.exact.logistic import POINT
+from arzip.exact.logistic_likelihood import log2_likelihood
+from arzip.exact.small_net import SmallNet, small_net
 from arzip.mixing.guided_features import FEATURES
 
 __all__ = ["PLANES", "PROFILE", "GuidedNet"]
@@ -36,7 +38,7 @@ class GuidedNet(Layer):
 
     def __init__(self, *, width: int, depth: int, components: int) -> None:
         super().__init__()
-        self.components = components
+        self.components, self.depth = components, depth
         self.planes = torch.nn.ModuleList([_plane_net(width, depth, components) for _ in range(PLANES)])
 
     def log2_likelihood(self, features: Tensor, base: Tensor, value: Tensor, plane: int) -> Tensor:
@@ -44,6 +46,11 @@ class GuidedNet(Layer):
         out = self.planes[plane](features / (1 << _INPUT.point))
         logits, means, scales = out.split(self.components, dim=1)
         return log2_likelihood(logits, base[:, None] + means, scales, value, 256)
+
+    def compiled(self) -> SmallNet:
+        """The same integers for the picture engine, which reads them without torch."""
+        buffers = {name: buffer.cpu().numpy() for name, buffer in self.named_buffers()}
+        return small_net(buffers, planes=PLANES, depth=self.depth)
 
     def outputs(self, features: Tensor, plane: int) -> Tensor:
         """Exact reading: int32 [F, 3 K] at binary point 5 (logits, means, log2 scales), from features [F, FEATURES]."""

@@ -20,7 +20,8 @@ from torch import Tensor
 from arzip.exact.combine import Chain, Residual
 from arzip.exact.fixed import relu7, signed8, wide
 from arzip.exact.layers import Dense, Layer, Round
-from arzip.exact.logistic import POINT, log2_likelihood
+from arzip.exact.logistic import POINT
+from arzip.exact.logistic_likelihood import log2_likelihood
 from arzip.nets.window import COLOURS, FEATURES
 
 __all__ = ["LocalPixelCNN"]

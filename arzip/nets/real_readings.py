@@ -17,16 +17,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from arzip.exact.logistic import POINT, log2_likelihood
+from arzip.exact.logistic import POINT
+from arzip.exact.logistic_likelihood import log2_likelihood
 from arzip.exact.real import real_reading
-from arzip.fronts import wavefront
+from arzip.fronts import PLANES, wavefront
 from arzip.mixing.guide import PROFILES, SLOPE, new_guide
 from arzip.mixing.guided_features import FEATURES as GUIDED_FEATURES
 from arzip.mixing.guided_features import guide_fronts
 from arzip.nets.guided_net import PROFILE, GuidedNet
 from arzip.nets.local_pixelcnn import LocalPixelCNN
 from arzip.nets.nibbles import LEVELS
-from arzip.nets.wavefront_model import PLANES, runs
+from arzip.nets.wavefront_model import runs
 from arzip.nets.window import COLOURS, FEATURES, colour_features, window_features
 
 __all__ = ["real_bits"]

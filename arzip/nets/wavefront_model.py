@@ -15,15 +15,13 @@ from numpy.typing import NDArray
 
 from arzip.causal import Prediction
 from arzip.coding.length import ideal_bits
-from arzip.fronts import wavefront
+from arzip.fronts import PLANES, wavefront
 from arzip.nets.nibbles import HALVES, LEVELS, SYMBOLS, distribution, next_rows, open_samples, predict_all, take
 
-__all__ = ["CHUNK", "PLANES", "SLOPE", "Opened", "Walker", "WavefrontModel", "batched", "runs"]
+__all__ = ["CHUNK", "SLOPE", "Opened", "Walker", "WavefrontModel", "batched", "runs"]
 
 SLOPE = 4  # of the wavefront
 CHUNK = 1 << 13  # pixels that encoding sends through a net at once: activations stay in the cache
-# Samples in coding order, by number of channels: green, red, blue together; then gray or alpha.
-PLANES = {1: [[0]], 2: [[0], [1]], 3: [[1, 0, 2]], 4: [[1, 0, 2], [3]]}
 
 Opened = tuple[NDArray[np.int32], int, NDArray[np.int32]]  # outputs [F, first + 3 K], first, base [F] in 1/32
 
