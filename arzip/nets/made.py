@@ -147,7 +147,8 @@ class MADE(OrderedNet):
         with torch.no_grad():
             for name, _ in list(self.named_parameters()):
                 point = points.get(name, LOGIT.point)
-                setattr(self, f"{name}_q", (self._real(name, point) * (1 << point)).to(torch.int16))
+                frozen = self._real(name, point) * (1 << point)
+                setattr(self, f"{name}_q", (_bounded(frozen) if name in ("inner", "last") else frozen).to(torch.int16))
         self.check()
 
     def check(self) -> None:
@@ -155,15 +156,16 @@ class MADE(OrderedNet):
         for name, mask in self.masks().items():
             if bool((getattr(self, f"{name}_q").bool() & ~mask.bool()).any()):
                 raise ModelError(f"a weight of {name!r} breaks its mask: the net is not autoregressive")
-        size = {name: getattr(self, f"{name}_q").to(torch.int64).abs() for name, _ in self.named_parameters()}
-        stream = size["first"].sum(dim=1) + size["offsets"][0, :, 0]
+        frozen = {name: getattr(self, f"{name}_q").to(torch.int64) for name, _ in self.named_parameters()}
+        stream = _largest_sum(frozen["first"]) + frozen["offsets"][0, :, 0].abs()
         worst = [stream]
-        for weight, offset in zip(size["inner"], size["offsets"][1:], strict=True):
-            product = weight.sum(dim=1) * HIDDEN.high
-            stream = stream + (product >> _DOWN_HIDDEN) + 1 + offset[:, 0]
+        for weight, offset in zip(frozen["inner"], frozen["offsets"][1:], strict=True):
+            product = _largest_sum(weight) * HIDDEN.high
+            stream = stream + (product >> _DOWN_HIDDEN) + 1 + offset[:, 0].abs()
             worst += [product, stream]
-        product = size["last"].sum(dim=1) * HIDDEN.high
-        worst += [product, (product >> _DOWN_LOGIT) + 1 + size["direct"].sum(dim=1) + size["bias"][:, 0]]
+        product = _largest_sum(frozen["last"]) * HIDDEN.high
+        direct = _largest_sum(frozen["direct"]) + frozen["bias"][:, 0].abs()
+        worst += [product, (product >> _DOWN_LOGIT) + 1 + direct]
         largest = max(int(w.max()) for w in worst)
         if largest >= SUM_LIMIT:
             raise ModelError(f"a sum may reach {largest}, beyond 2**24: train with more weight decay")
@@ -190,6 +192,18 @@ class MADE(OrderedNet):
 
     def walk(self, lanes: int) -> _Walk:
         return _Walk(self, lanes)
+
+
+def _bounded(weight: Tensor) -> Tensor:
+    """Shrinks the weights of the few outputs (of variables that are hardly ever on) whose sums might reach 2**24."""
+    most = (SUM_LIMIT - 1) // HIDDEN.high
+    factor = (most / _largest_sum(weight).clamp(min=1)).clamp(max=1)
+    return (weight * factor[..., None, :]).trunc()
+
+
+def _largest_sum(weight: Tensor) -> Tensor:
+    """The largest size of any partial sum over inputs 0 .. 1, which are never negative: int64 [.., I, O] -> [.., O]."""
+    return torch.maximum(weight.clamp(min=0).sum(dim=-2), (-weight).clamp(min=0).sum(dim=-2))
 
 
 class _Walk:
