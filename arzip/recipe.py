@@ -6,7 +6,8 @@
     seed = 1
     [architecture]              keyword arguments of the net
     [data]                      keyword arguments of the corpus' sampler
-    [schedule]                  cycles, batch, rate, warmup, validate_every; where they help: decay, epsilon
+    [schedule]                  cycles, batch, rate, warmup, validate_every; where they help: decay, epsilon;
+                                none for a primer, which reads its texts once
 
 Unknown keys are errors, and nothing on the command line changes the model.
 """
@@ -66,6 +67,8 @@ def read_recipe(path: Path) -> Recipe:
         raise UnsupportedInput(f"{path}: cannot be read ({error.strerror})") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UnsupportedInput(f"{path}: not TOML: {error}") from error
+    if raw.get("net") == "primer":
+        raw.setdefault("schedule", {"cycles": [], "batch": 0, "rate": 0.0, "warmup": 0, "validate_every": 0})
     values = _checked(path, "recipe", raw, [f for f in fields(Recipe) if f.name != "digest"])
     schedule = _checked(path, "schedule", values.pop("schedule"), fields(Schedule))
     return Recipe(**values, schedule=Schedule(**schedule), digest=hashlib.sha256(text).hexdigest()[:16])

@@ -38,9 +38,11 @@ __all__ = [
     "unpack_side",
 ]
 
-STORED, ENGINE, MODEL, PICTURE, DRAWING, AUDIO = 0, 1, 2, 3, 4, 5  # for ever
+STORED, ENGINE, MODEL, PICTURE, DRAWING, AUDIO, PRIMED = 0, 1, 2, 3, 4, 5, 6  # for ever
 BLOCK_LIMIT = 1 << 26  # symbols
 _PURE_MODEL, _GUIDED_MODEL = "photo-1", "photo-2"
+_PRIMER_LEVEL = 2  # levels below do without a primer
+_TRIED = 1 << 14  # bytes of a block that a primer is tried on
 _NET_LEVEL = 4  # levels below do without a net
 _BROAD_LEVEL = 8  # levels from here on have more and broader guides
 _SAMPLE = 48, 256  # rows and columns that roads for pictures are compared on
@@ -108,6 +110,10 @@ class Road:
             from arzip.mixing.byte_road import decode_bytes
 
             plain = decode_bytes(payload, size)
+        elif road == PRIMED:
+            from arzip.primed import decode_primed
+
+            plain = decode_primed(payload, size)
         elif road == STORED:
             plain = payload
         else:
@@ -124,9 +130,9 @@ class Road:
         if road == MODEL and self.model is not None:
             _one_torch_thread()
             return np.asarray(self.model.causal.code_lengths(block))
-        if road == ENGINE:
+        if road in (ENGINE, PRIMED):
             plain = np.ascontiguousarray(block).reshape(-1).view(np.uint8)
-            by_byte = self._engine(plain).code_lengths(plain)
+            by_byte = self._engine(plain, road).code_lengths(plain)
             return np.asarray(by_byte.reshape(*block.shape, -1).sum(axis=-1))
         if road == PICTURE:
             from arzip.pictures import picture_code_lengths
@@ -164,9 +170,9 @@ class Road:
         if road == MODEL and self.model is not None:
             _one_torch_thread()
             yield from self.model.causal.predictions(block)
-        elif road == ENGINE:
+        elif road in (ENGINE, PRIMED):
             plain = np.ascontiguousarray(block).reshape(-1).view(np.uint8)
-            yield from self._engine(plain).predictions(plain)
+            yield from self._engine(plain, road).predictions(plain)
         elif road == PICTURE:
             from arzip.pictures import picture_predictions
 
@@ -180,10 +186,11 @@ class Road:
 
             yield from audio_predictions(block, level=self.settings.level)
 
-    def _engine(self, plain: NDArray[np.uint8]) -> EngineModel:
+    def _engine(self, plain: NDArray[np.uint8], road: int) -> EngineModel:
         from arzip.mixing.byte_road import engine_of
+        from arzip.primed import latest
 
-        return engine_of(plain, self.settings.lanes)
+        return engine_of(plain, self.settings.lanes, latest().primer if road == PRIMED else None)
 
     def _modelled(self, model: store.Loaded, block: NDArray[Any]) -> Coded:
         from arzip.coding.drive import encode_symbols
@@ -193,10 +200,24 @@ class Road:
         return Coded(MODEL, coded.words, model.id, coded.ideal_bits)
 
     def _adaptive(self, plain: NDArray[np.uint8]) -> Coded:
+        """The engine for bytes, primed where that pays on a part of the block."""
+        tried = plain[max(0, (len(plain) - _TRIED) // 2) :][:_TRIED]
+        roads = (self._unread, self._primed) if self.settings.level >= _PRIMER_LEVEL else (self._unread,)
+        if len(tried) == len(plain):
+            return min((road(plain) for road in roads), key=lambda coded: len(coded.payload))
+        return min(roads, key=lambda road: len(road(tried).payload) if len(roads) > 1 else 0)(plain)
+
+    def _unread(self, plain: NDArray[np.uint8]) -> Coded:
         from arzip.mixing.byte_road import encode_bytes
 
         payload, ideal = encode_bytes(plain, lanes=self.settings.lanes)
         return Coded(ENGINE, payload, "bytes", ideal)
+
+    def _primed(self, plain: NDArray[np.uint8]) -> Coded:
+        from arzip.primed import encode_primed
+
+        payload, ideal, label = encode_primed(plain, lanes=self.settings.lanes)
+        return Coded(PRIMED, payload, label, ideal)
 
     @property
     def _is_adaptive_picture(self) -> bool:

@@ -26,12 +26,16 @@ from safetensors.numpy import load_file
 
 from arzip.errors import ModelError
 from arzip.exact.small_net import SmallNet, small_net
+from arzip.mixing.byte_road import EngineModel
+from arzip.mixing.byte_state import Primer
+from arzip.mixing.priming import unpacked
 from arzip.recipe import Recipe, read_recipe
 
 __all__ = ["FINGERPRINT", "Loaded", "adopt_members", "find", "fingerprint", "load", "model_folders", "save"]
 
 FINGERPRINT = 4  # bytes
 _GUIDED = "guided_net"  # the family of nets that the picture engine takes
+_PRIMER = "primer"  # the family of what is no net, but tables for the byte engine
 _WEIGHTS, _RECIPE = "weights.safetensors", "recipe.toml"
 
 
@@ -44,6 +48,7 @@ class Loaded:
     kind: str
     fingerprint: bytes
     small: SmallNet | None  # what the picture engine takes, of nets that are made for it
+    primer: Primer | None  # what the byte engine begins with
     _made: Callable[[], tuple[Any, Any]]
 
     @property
@@ -96,7 +101,7 @@ def _counting(name: str) -> Loaded:
 
     mark = hashlib.sha256(f"counting {_COUNTING[name]} version 1".encode()).digest()[:FINGERPRINT]
     made = None, Counting(_COUNTING[name])
-    return Loaded(name, "counting", "bytes", mark, None, lambda: made)
+    return Loaded(name, "counting", "bytes", mark, None, None, lambda: made)
 
 
 @lru_cache(maxsize=16)
@@ -108,14 +113,18 @@ def _load(folder: Path, engine: str | None, device: str) -> Loaded:
     except (OSError, ValueError, SafetensorError) as error:
         raise ModelError(f"{folder}: cannot be loaded ({error})") from error
     mark = fingerprint(recipe.net, recipe.architecture, tensors)
+    if recipe.net == _PRIMER:
+        primer = unpacked(tensors, bucket_bits=int(recipe.architecture["bucket_bits"]))
+        model = None, EngineModel(1, primer)
+        return Loaded(recipe.id, recipe.net, "bytes", mark, None, primer, lambda: model)
     made = lru_cache(maxsize=1)(lambda: _placed(folder, recipe, tensors, engine, device))
     if recipe.net == _GUIDED:
         small = small_net(tensors, planes=3, depth=int(recipe.architecture["depth"]))
-        return Loaded(recipe.id, recipe.net, "image", mark, small, made)
+        return Loaded(recipe.id, recipe.net, "image", mark, small, None, made)
     made()
     from arzip.nets import NETS
 
-    return Loaded(recipe.id, recipe.net, NETS[recipe.net].kind, mark, None, made)
+    return Loaded(recipe.id, recipe.net, NETS[recipe.net].kind, mark, None, None, made)
 
 
 def _placed(

@@ -30,6 +30,7 @@ LAYERS = [
     ["mixing"],
     ["nets", "formats", "container"],
     ["store", "pictures", "audio"],
+    ["primed"],
     ["roads"],
     ["archive"],
     ["seeking"],

@@ -21,7 +21,7 @@ from arzip.audio.contexts import class_of_neighbour, class_of_past, class_of_rat
 from arzip.audio.mixture import MEAN, RATE, RATES, SHAPE, WINDOW, Mixture, gather, learn, mix
 from arzip.audio.tables import OCTANTS, OUTER, ROUND, logit, tail
 from arzip.coding.compiled_coder import read_bit
-from arzip.compiled import Integer, Real, compiled, inlined
+from arzip.compiled import Integer, Real, inlined
 
 __all__ = ["MOST_DECISIONS", "code_sample", "note_error"]
 
@@ -160,7 +160,7 @@ def _limit(best: Real, distance: Real, side: Integer, listed: Any, low: Real, co
     return _rank(math.ceil(best - distance), listed, low, count)
 
 
-@compiled
+@inlined
 def code_sample(
     m: Mixture,
     c: Integer,
@@ -295,7 +295,7 @@ def code_sample(
     return low, at
 
 
-@compiled
+@inlined
 def note_error(m: Mixture, c: Integer, means: Any, x: Real, rank: Integer, histogram: Any) -> None:
     """After a sample came: running errors, the last residuals, the histogram."""
     last = means.shape[0] - 1

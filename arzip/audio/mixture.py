@@ -13,7 +13,7 @@ import numpy as np
 
 from arzip.audio.presets import Preset
 from arzip.audio.tables import LAPLACE, ROUND, logistic, logit
-from arzip.compiled import Integer, Real, compiled, inlined
+from arzip.compiled import Integer, Real, inlined
 
 __all__ = [
     "CONTEXTS",
@@ -129,7 +129,7 @@ def gather(
     m.inputs[count + 1 + _COUNTERS] = _CONSTANT
 
 
-@compiled
+@inlined
 def mix(m: Mixture) -> Real:
     """The probability of a decision from all inputs; what spoke is noted for `learn`."""
     first, second, third = m.rows[m.chosen[ROW]], m.rows[m.chosen[ROW + 1]], m.rows[m.chosen[ROW + 2]]
@@ -160,7 +160,7 @@ def mix(m: Mixture) -> Real:
     return 0.5 * logistic(total) + 0.25 * refined
 
 
-@compiled
+@inlined
 def learn(m: Mixture, bit: Integer) -> None:
     """Move everything that spoke in the last `mix` towards the bit that came."""
     kind = m.chosen[ROW]

@@ -20,7 +20,7 @@ import numpy as np
 
 from arzip.audio.filters import add_scaled, dot, learn_squares, power, solve_squares
 from arzip.audio.presets import Preset
-from arzip.compiled import Integer, Real, compiled, inlined
+from arzip.compiled import Integer, Real, inlined
 
 __all__ = ["PAD", "Predictor", "learn_sample", "new_predictor", "predict_sample"]
 
@@ -126,7 +126,7 @@ def _partner(channel: Integer) -> Integer:
     return channel - 1 if channel > 0 else np.int64(1)
 
 
-@compiled
+@inlined
 def _ask_lines(s: Predictor, c: Integer, t: Integer) -> None:
     """The lines' inputs and predictions."""
     now = PAD + t
@@ -146,7 +146,7 @@ def _ask_lines(s: Predictor, c: Integer, t: Integer) -> None:
         s.means[c, o] = value
 
 
-@compiled
+@inlined
 def _ask_cascades(s: Predictor, c: Integer) -> None:
     """The stages' outputs, and what each cascade says up to each stage."""
     lines = s.lines_i.shape[0]
@@ -168,7 +168,7 @@ def _ask_cascades(s: Predictor, c: Integer) -> None:
         s.means[c, lines + k] = total
 
 
-@compiled
+@inlined
 def predict_sample(s: Predictor, c: Integer, t: Integer) -> None:
     """Fill `means` for the sample of a channel at a time; everything before it is in `signal` and was learned."""
     _ask_lines(s, c, t)
@@ -195,7 +195,7 @@ def predict_sample(s: Predictor, c: Integer, t: Integer) -> None:
     s.means[c, count + blends] = total / np.float64(blends)
 
 
-@compiled
+@inlined
 def _learn_cascades(s: Predictor, c: Integer, x: Real) -> None:
     """Every filter steps along its own error; then all move on by one sample."""
     partner = _partner(c)
@@ -225,7 +225,7 @@ def _learn_cascades(s: Predictor, c: Integer, x: Real) -> None:
     s.place[c] = place
 
 
-@compiled
+@inlined
 def learn_sample(s: Predictor, c: Integer, t: Integer, x: Real) -> None:
     """Write a sample down and let all that predicted it learn; to be called after `predict_sample`."""
     s.signal[c, PAD + t] = x

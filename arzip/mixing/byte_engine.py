@@ -20,7 +20,7 @@ import numpy as np
 
 from arzip.errors import UnsupportedInput
 from arzip.mixing.byte_kernel import open_front, read_block, run_block, step
-from arzip.mixing.byte_state import MOST_PRIORS, PRIOR_CLASSES, new_byte_state
+from arzip.mixing.byte_state import MOST_PRIORS, PRIOR_CLASSES, ByteState, Primer, new_byte_state
 
 __all__ = ["MOST_LANES", "ByteEngine"]
 
@@ -32,8 +32,18 @@ _PIECE = 1 << 15  # fronts whose probabilities are held at once
 class ByteEngine:
     """The state of one engine, for one block in one direction."""
 
-    def __init__(self, size: int, *, lanes: int, priors: int = 0, bucket_bits: int | None = None) -> None:
+    def __init__(
+        self,
+        size: int,
+        *,
+        lanes: int,
+        priors: int = 0,
+        bucket_bits: int | None = None,
+        primer: Primer | None = None,
+    ) -> None:
         """Prepare for a block of `size` bytes; `bucket_bits` limits the slot tables to 64 * 2^bucket_bits bytes.
+
+        A primer is what another engine has learned; without one the engine knows nothing.
 
         With `priors` > 0 every prediction is given that many outside opinions: int32 [priors, 2, bits], where [:, 0]
         is P(bit = 1) in 2^-16, within 1 .. 65535, and [:, 1] a certainty class below 64 that picks mixer weights.
@@ -46,7 +56,7 @@ class ByteEngine:
             raise UnsupportedInput(f"{priors} priors are outside 0 .. {MOST_PRIORS}")
         if bucket_bits is not None and not 0 <= bucket_bits <= 24:
             raise UnsupportedInput(f"slot tables of 2^{bucket_bits} buckets are outside 2^0 .. 2^24")
-        self._state = new_byte_state(size, lanes=lanes, priors=priors, bucket_bits=bucket_bits)
+        self._state = new_byte_state(size, lanes=lanes, priors=priors, bucket_bits=bucket_bits, primer=primer)
         self._no_priors = np.zeros((0, 2, 0), np.int32)
         self._priors = priors
         self._bits = self._nothing = np.zeros(0, np.int32)
@@ -54,6 +64,11 @@ class ByteEngine:
         self._out = np.zeros(lanes, np.int32)
         self._arguments = (self._out, *self._state)
         open_front(self._state, min(lanes, size))
+
+    @property
+    def state(self) -> ByteState:
+        """All that the engine knows; what a primer is made of."""
+        return self._state
 
     @property
     def symbols(self) -> np.ndarray:

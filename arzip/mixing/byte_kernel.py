@@ -28,7 +28,7 @@ from arzip.mixing.byte_lane import learn_lane, predict_lane
 from arzip.mixing.byte_state import ByteState
 from arzip.mixing.match_model import EXPECTED, LENGTH, LENGTH_CLASSES, MATCH_FIELDS, MISSES, follow_match, length_class
 from arzip.mixing.prefetch import prefetch
-from arzip.mixing.slots import RUN_BYTE, RUN_LENGTH, find_slot, hash_pair, slot_bucket
+from arzip.mixing.slots import RUN_BYTE, RUN_LENGTH, find_primed_slot, hash_pair, slot_bucket
 
 __all__ = ["live_lanes", "open_front", "read_block", "run_block", "step"]
 
@@ -38,16 +38,24 @@ FIRST_RATE, LAST_RATE, RATE_BYTES = 500, 60, 20000  # the mixers' rate falls wit
 
 
 @inlined
+def _ask_for_slot(s: ByteState, hashed: Integer) -> None:
+    """Prefetches the bucket of a hash, and the one it may have to be begun from."""
+    prefetch(s.slots, np.uintp(slot_bucket(s.slots, hashed)))
+    if s.primer.shape[0] > 0:
+        prefetch(s.primer, np.uintp(slot_bucket(s.primer, hashed)))
+
+
+@inlined
 def _second_nibble(s: ByteState, live: Integer) -> None:
     """Find every context's slot for the low half of the byte; all lines are asked for before the first is needed."""
     for lane in range(live):
         for i in range(CONTEXTS):
             hashed = hash_pair(s.rows[lane, at.HASHES + i], s.rows[lane, PARTIAL])
             s.rows[lane, at.PENDING + i] = hashed
-            prefetch(s.slots, np.uintp(slot_bucket(s.slots, hashed)))
+            _ask_for_slot(s, hashed)
     for lane in range(live):
         for i in range(CONTEXTS):
-            s.work[lane, at.BASES + i] = np.int32(find_slot(s.slots, s.rows[lane, at.PENDING + i]))
+            s.work[lane, at.BASES + i] = np.int32(find_primed_slot(s.slots, s.primer, s.rows[lane, at.PENDING + i]))
 
 
 @compiled
@@ -57,11 +65,11 @@ def open_front(s: ByteState, live: Integer) -> None:
         here = s.rows[lane, START] + s.shared[FRONT]
         hash_contexts(s.block, s.shared, s.indirect, s.rows, lane, here, at.HASHES)
         for i in range(CONTEXTS):
-            prefetch(s.slots, np.uintp(slot_bucket(s.slots, s.rows[lane, at.HASHES + i])))
+            _ask_for_slot(s, s.rows[lane, at.HASHES + i])
     for lane in range(live):
         s.rows[lane, PARTIAL] = 1
         for i in range(CONTEXTS):
-            s.work[lane, at.BASES + i] = np.int32(find_slot(s.slots, s.rows[lane, at.HASHES + i]))
+            s.work[lane, at.BASES + i] = np.int32(find_primed_slot(s.slots, s.primer, s.rows[lane, at.HASHES + i]))
         for i in range(at.RUNNERS):
             base = np.int64(s.work[lane, at.BASES + at.FIRST_RUNNER + i])
             length = np.int64(s.slots[np.uintp(base + RUN_LENGTH)])
@@ -166,6 +174,7 @@ def run_block(
     taken: np.ndarray,
     block: np.ndarray,
     slots: np.ndarray,
+    primer: np.ndarray,
     rows: np.ndarray,
     work: np.ndarray,
     inputs: np.ndarray,
@@ -182,7 +191,7 @@ def run_block(
     Each leaves its probability in `out` (int32, in 2^-24) and its bit in `taken` (int32), in decoding order; priors
     are read from the same places.
     """
-    s = ByteState(block, slots, rows, work, inputs, cells, weights, knots, indirect, tables, pairs, shared)
+    s = ByteState(block, slots, primer, rows, work, inputs, cells, weights, knots, indirect, tables, pairs, shared)
     lanes = rows.shape[0]
     length = shared[LANE_LENGTH]
     live = live_lanes(block.shape[0], lanes, length, shared[FRONT])
@@ -208,6 +217,7 @@ def read_block(
     out: np.ndarray,
     block: np.ndarray,
     slots: np.ndarray,
+    primer: np.ndarray,
     rows: np.ndarray,
     work: np.ndarray,
     inputs: np.ndarray,
@@ -223,7 +233,7 @@ def read_block(
 
     `bits` and `out` are scratch, int32 [L]; `coder` is the state of `compiled_coder` on `words`.
     """
-    s = ByteState(block, slots, rows, work, inputs, cells, weights, knots, indirect, tables, pairs, shared)
+    s = ByteState(block, slots, primer, rows, work, inputs, cells, weights, knots, indirect, tables, pairs, shared)
     live = live_lanes(block.shape[0], rows.shape[0], shared[LANE_LENGTH], np.int64(0))
     while live > 0:
         _predict_front(s, priors, np.int64(0), out, live)
@@ -239,6 +249,7 @@ def step(
     out: np.ndarray,
     block: np.ndarray,
     slots: np.ndarray,
+    primer: np.ndarray,
     rows: np.ndarray,
     work: np.ndarray,
     inputs: np.ndarray,
@@ -254,7 +265,7 @@ def step(
 
     They go to `out` in 2^-24. Returns how many lanes are live: 0 at the end of the block.
     """
-    s = ByteState(block, slots, rows, work, inputs, cells, weights, knots, indirect, tables, pairs, shared)
+    s = ByteState(block, slots, primer, rows, work, inputs, cells, weights, knots, indirect, tables, pairs, shared)
     live = live_lanes(block.shape[0], rows.shape[0], shared[LANE_LENGTH], shared[FRONT])
     if bits.shape[0] > 0:
         live = _learn_front(s, bits, at.SELECTORS + priors.shape[0], live)

@@ -19,31 +19,32 @@ from arzip.coding.drive import encode_symbols
 from arzip.coding.length import ideal_bits
 from arzip.errors import CorruptArchive
 from arzip.mixing.byte_engine import ByteEngine
+from arzip.mixing.byte_state import Primer
 
 __all__ = ["EngineModel", "decode_bytes", "encode_bytes", "engine_of"]
 
 _LANES_LIMIT = 64
 
 
-def encode_bytes(plain: NDArray[np.uint8], *, lanes: int | None) -> tuple[bytes, float]:
+def encode_bytes(plain: NDArray[np.uint8], *, lanes: int | None, primer: Primer | None = None) -> tuple[bytes, float]:
     """The payload of a block uint8 [n] and the engine's own code length in bits."""
-    model = engine_of(plain, lanes)
+    model = engine_of(plain, lanes, primer)
     coded = encode_symbols(model, plain)
     return bytes([model.lanes]) + coded.words, coded.ideal_bits
 
 
-def engine_of(plain: NDArray[np.uint8], lanes: int | None) -> EngineModel:
+def engine_of(plain: NDArray[np.uint8], lanes: int | None, primer: Primer | None = None) -> EngineModel:
     """The engine that `encode_bytes` takes for a block."""
-    return EngineModel(min(lanes or 1, max(1, len(plain))))
+    return EngineModel(min(lanes or 1, max(1, len(plain))), primer)
 
 
-def decode_bytes(payload: bytes, size: int) -> bytes:
+def decode_bytes(payload: bytes, size: int, primer: Primer | None = None) -> bytes:
     """The block of `size` bytes; raises CorruptArchive."""
     if len(payload) % 4 != 1 or not 1 <= payload[0] <= _LANES_LIMIT:
         raise CorruptArchive("a frame declares an impossible number of lanes: the archive is damaged")
     words = words_of(payload[1:])
     coder = start(words)
-    plain = ByteEngine(size, lanes=payload[0]).read(words, coder)
+    plain = ByteEngine(size, lanes=payload[0], primer=primer).read(words, coder)
     if not closed(coder, words):
         raise CorruptArchive("a coded stream contradicts its model: the archive is damaged")
     return plain.tobytes()
@@ -52,12 +53,13 @@ def decode_bytes(payload: bytes, size: int) -> bytes:
 class EngineModel:
     """The engine as a causal model of uint8 [T], cut into contiguous lanes."""
 
-    def __init__(self, lanes: int) -> None:
-        self.lanes = lanes
+    def __init__(self, lanes: int, primer: Primer | None = None) -> None:
+        self.lanes, self.primer = lanes, primer
 
     def predictions(self, symbols: NDArray[np.uint8]) -> Iterator[tuple[Prediction, NDArray[np.int32]]]:
         """All decisions of the block, front by front, bit by bit, lane by lane."""
-        yield from ByteEngine(len(symbols), lanes=self.lanes).predictions(np.ascontiguousarray(symbols))
+        engine = ByteEngine(len(symbols), lanes=self.lanes, primer=self.primer)
+        yield from engine.predictions(np.ascontiguousarray(symbols))
 
     def code_lengths(self, symbols: NDArray[np.uint8]) -> NDArray[np.float64]:
         """What each byte costs in bits, [T]."""
@@ -77,4 +79,4 @@ class EngineModel:
 
     def stepper(self, shape: tuple[int, ...]) -> ByteEngine:
         """A walk over a block of shape [T]."""
-        return ByteEngine(shape[0], lanes=self.lanes)
+        return ByteEngine(shape[0], lanes=self.lanes, primer=self.primer)

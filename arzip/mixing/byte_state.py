@@ -16,13 +16,14 @@ from arzip.mixing.byte_contexts import (
     LINE,
     LINE_ABOVE,
     PAIRS,
+    SEEN,
     SHARED_FIELDS,
     START,
 )
 from arzip.mixing.match_model import EXPECTED, LENGTH_CLASSES, MATCH_FIELDS, POINTER
 from arzip.mixing.slots import new_slots
 
-__all__ = ["MOST_PRIORS", "PRIOR_CLASSES", "ByteState", "new_byte_state"]
+__all__ = ["MOST_PRIORS", "PRIOR_CLASSES", "ByteState", "Primer", "new_byte_state"]
 
 MATCHES = 2  # match models: one that takes short matches, one that insists on long ones
 RUNNERS = 4  # contexts whose last byte is an input of its own
@@ -85,6 +86,7 @@ BY_SECOND = BY_ABOVE + 256
 BY_PRIOR = BY_SECOND + 256
 FINAL_ROWS = 256 + LENGTH_CLASSES * 8  # by the partial byte, and as BY_MATCH
 
+PRIMED_BYTES = 20000  # what a primed engine is taken to have seen: its mixers move less
 _ONE = 65536
 _MOST_BUCKET_BITS = 21
 
@@ -94,6 +96,7 @@ class ByteState(NamedTuple):
 
     block: np.ndarray  # uint8 [n]: what is coded so far, in its place
     slots: np.ndarray  # uint8: hashed bit histories
+    primer: np.ndarray  # uint8: those that new ones begin as; of no size without a primer
     rows: np.ndarray  # int64 [L, ROW_FIELDS]
     work: np.ndarray  # int32 [L, WORK_FIELDS]
     inputs: np.ndarray  # int32 [L, I]
@@ -131,7 +134,18 @@ def _first_weights(priors: int) -> np.ndarray:
     return weights
 
 
-def new_byte_state(size: int, *, lanes: int, priors: int, bucket_bits: int | None) -> ByteState:
+class Primer(NamedTuple):
+    """What an engine learned from training texts, for others to begin with."""
+
+    slots: np.ndarray  # uint8, a table of its own, as `new_slots` makes them
+    cells: np.ndarray  # uint32 [WIDE_CELLS]
+    weights: np.ndarray  # int32 [BY_PRIOR + FINAL_ROWS, PRIOR_INPUTS]
+    indirect: np.ndarray  # uint16 [65536]
+
+
+def new_byte_state(
+    size: int, *, lanes: int, priors: int, bucket_bits: int | None, primer: Primer | None = None
+) -> ByteState:
     """Return the arrays of an engine that has seen nothing, for a block of `size` bytes in `lanes` lanes.
 
     The slots take 64 * 2^bucket_bits bytes; by default enough for every context of the block to have its own, up to
@@ -140,7 +154,7 @@ def new_byte_state(size: int, *, lanes: int, priors: int, bucket_bits: int | Non
     lane_length = max(-(-size // lanes), 1)
     if bucket_bits is None:
         bucket_bits = min(max((size * CONTEXTS).bit_length() - 1, 6), _MOST_BUCKET_BITS)
-    size_bits = min(max(size.bit_length(), 8), 22)
+    size_bits = min(max(size.bit_length(), 8), 21)
     rows = np.zeros((lanes, ROW_FIELDS), np.int64)
     rows[:, START] = np.minimum(np.arange(lanes) * lane_length, size)
     rows[:, LINE] = rows[:, LINE_ABOVE] = rows[:, START]
@@ -150,16 +164,23 @@ def new_byte_state(size: int, *, lanes: int, priors: int, bucket_bits: int | Non
     shared = np.zeros(SHARED_FIELDS, np.int64)
     shared[LANE_LENGTH] = lane_length
     weights = _first_weights(priors)
+    cells = _first_cells(min(max(size_bits + 2, 12), 20))
+    if primer is not None:
+        cells[:WIDE_CELLS] = primer.cells
+        weights[:BY_PRIOR, :PRIOR_INPUTS] = primer.weights[:BY_PRIOR]
+        weights[-FINAL_ROWS:, :SELECTORS] = primer.weights[BY_PRIOR:, :SELECTORS]
+        shared[SEEN] = PRIMED_BYTES
     return ByteState(
         block=np.zeros(size, np.uint8),
         slots=new_slots(bucket_bits),
+        primer=primer.slots if primer is not None else np.zeros(0, np.uint8),
         rows=rows,
         work=np.zeros((lanes, WORK_FIELDS), np.int32),
         inputs=np.zeros((lanes, weights.shape[1]), np.int32),
-        cells=_first_cells(min(max(size_bits + 2, 12), 20)),
+        cells=cells,
         weights=weights,
         knots=new_refining_map(REFINERS * REFINER_CONTEXTS),
-        indirect=np.zeros(65536, np.uint16),
+        indirect=primer.indirect.copy() if primer is not None else np.zeros(65536, np.uint16),
         tables=np.zeros((MATCHES, 1 << size_bits), np.int32),
         pairs=np.zeros((lanes, 2, PAIRS), np.int32),
         shared=shared,

@@ -7,7 +7,7 @@ sizes, its place in the slots, the matches, and shapes (which neighbours equal i
 
 import numpy as np
 
-from arzip.compiled import Integer, compiled, inlined
+from arzip.compiled import Integer, inlined
 from arzip.mixing import drawing_state as at
 from arzip.mixing.adaptive_maps import cell_learn, cell_probability
 from arzip.mixing.bit_histories import HISTORY_NEXT
@@ -85,7 +85,7 @@ def _find_matches(s: DrawingState, here: Integer, x: Integer) -> None:
     come_down(s, column)
 
 
-@compiled
+@inlined
 def look_around(s: DrawingState, here: Integer, x: Integer) -> None:
     """Note the neighbours of the pixel at canvas place `here`, and everything that depends on them alone."""
     work = s.work
@@ -206,7 +206,7 @@ def _equal_to(work: np.ndarray, colour: Integer) -> Integer:
     return mask
 
 
-@compiled
+@inlined
 def _prepare(s: DrawingState, colour: Integer, rank: Integer, source: Integer, around: Integer) -> None:
     """Fill inputs and choose rows and maps for one candidate."""
     work, inputs = s.work, s.colour_inputs
@@ -253,7 +253,7 @@ def _prepare(s: DrawingState, colour: Integer, rank: Integer, source: Integer, a
     work[at.MAP_CONTEXT + 2] = 2 * at.MAP_CONTEXTS + (matched << 3 | min(rank, np.int64(7))) * 4 + (ranks & 3)
 
 
-@compiled
+@inlined
 def _learn_candidate(s: DrawingState, missed: Integer) -> None:
     """Move everything that spoke about a candidate towards what came."""
     work = s.work
@@ -269,7 +269,7 @@ def _learn_candidate(s: DrawingState, missed: Integer) -> None:
         cell_learn(s.cells, work[at.SPOKEN + i], missed, SHAPE_LIMIT)
 
 
-@compiled
+@inlined
 def code_candidates(
     s: DrawingState,
     here: Integer,
@@ -304,7 +304,7 @@ def code_candidates(
     return np.int64(ESCAPED)
 
 
-@compiled
+@inlined
 def learn_colour(s: DrawingState, here: Integer) -> None:
     """Tell the slots which colour came."""
     work = s.work
@@ -328,7 +328,7 @@ def learn_colour(s: DrawingState, here: Integer) -> None:
         s.slots[place, 3] = (control >> 16) << 16 | held << 8 | run
 
 
-@compiled
+@inlined
 def follow_matches(s: DrawingState, here: Integer, column: Integer) -> None:
     """Tell the matches which colour came."""
     work = s.work

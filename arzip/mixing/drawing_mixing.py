@@ -9,7 +9,7 @@ down: a probability may fall to nothing but never rises to one, so decisions are
 import numpy as np
 
 from arzip.coding.compiled_coder import read_bit
-from arzip.compiled import Integer, compiled, inlined
+from arzip.compiled import Integer, inlined
 from arzip.mixing import drawing_state as at
 from arzip.mixing.adaptive_maps import cell_learn, cell_probability
 from arzip.mixing.mixer import mix, mix_learn
@@ -52,7 +52,7 @@ def code_bit(
     return bit
 
 
-@compiled
+@inlined
 def decide(weights: np.ndarray, inputs: np.ndarray, knots: np.ndarray, work: np.ndarray, maps: Integer) -> Integer:
     """P(bit = 1) in 2^-24, from inputs and the rows and map contexts chosen in `work`."""
     final = np.uintp(work[at.FINAL_ROW])
@@ -77,7 +77,7 @@ def decide(weights: np.ndarray, inputs: np.ndarray, knots: np.ndarray, work: np.
     return min(max(probability, np.int64(LEAST)), np.int64((1 << 24) - LEAST))
 
 
-@compiled
+@inlined
 def learn_decision(
     weights: np.ndarray,
     inputs: np.ndarray,

@@ -7,7 +7,7 @@ wrong are known to be excluded; a bit that they leave no choice is not coded.
 
 import numpy as np
 
-from arzip.compiled import Integer, compiled, inlined
+from arzip.compiled import Integer, inlined
 from arzip.mixing import drawing_state as at
 from arzip.mixing.adaptive_maps import cell_learn, cell_probability
 from arzip.mixing.bit_histories import HISTORY_NEXT
@@ -87,7 +87,7 @@ def _pattern(work: np.ndarray, first: Integer, second: Integer) -> Integer:
     return pattern
 
 
-@compiled
+@inlined
 def _open_sample(s: DrawingState, channel: Integer, known: Integer, previous: Integer) -> Integer:
     """Find contexts and guesses of one sample; returns the activity around it."""
     work = s.work
@@ -172,7 +172,7 @@ def _excluded(s: DrawingState, known: Integer, channel: Integer, partial: Intege
     return count
 
 
-@compiled
+@inlined
 def _prepare_bit(
     s: DrawingState,
     channel: Integer,
@@ -232,7 +232,7 @@ def _prepare_bit(
     work[at.MAP_CONTEXT + 1] = place + ((level << 4 | zeros << 2 | ones) << 2 | min(channel, np.int64(3)))
 
 
-@compiled
+@inlined
 def _learn_bit(s: DrawingState, bit: Integer) -> None:
     """Move everything that spoke about a bit towards what came."""
     work = s.work
@@ -247,7 +247,7 @@ def _learn_bit(s: DrawingState, bit: Integer) -> None:
         cell_learn(s.cells, work[at.SPOKEN + i], bit, GUESS_LIMIT)
 
 
-@compiled
+@inlined
 def code_samples(
     s: DrawingState, here: Integer, out: np.ndarray, taken: np.ndarray, coder: np.ndarray, words: np.ndarray
 ) -> None:

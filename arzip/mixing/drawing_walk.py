@@ -21,7 +21,7 @@ CERTAIN = (1 << 22) // 1024  # ground changes more rarely than this on the fast 
 FLAT_NEIGHBOURS = 20
 
 
-@compiled
+@inlined
 def _open_row(s: DrawingState, row: Integer) -> None:
     """Fill the margins that the row is going to look at with the nearest pixels."""
     width, stride = s.work[at.WIDTH], s.work[at.STRIDE]

@@ -15,12 +15,22 @@ import numpy as np
 from arzip.compiled import Integer, inlined
 from arzip.mixing.prefetch import LINE_BYTES, aligned_zeros
 
-__all__ = ["NODES", "RUN_BYTE", "RUN_LENGTH", "find_slot", "hash_pair", "new_slots", "slot_bucket"]
+__all__ = [
+    "NODES",
+    "RUN_BYTE",
+    "RUN_LENGTH",
+    "SLOT_BYTES",
+    "find_primed_slot",
+    "find_slot",
+    "hash_pair",
+    "new_slots",
+    "slot_bucket",
+]
 
 RUN_BYTE = 2
 RUN_LENGTH = 3
 NODES = 5  # node n of a slot lies at base + NODES + n
-_SLOT_BYTES = 21
+SLOT_BYTES = 21
 _BUCKET_BYTES = LINE_BYTES
 
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
@@ -48,23 +58,54 @@ def slot_bucket(slots: np.ndarray, hashed: Integer) -> Integer:
 
 
 @inlined
-def find_slot(slots: np.ndarray, hashed: Integer) -> Integer:
-    """Return the byte offset of the slot of a hash, emptied if it had to be taken from another context."""
+def _seek(slots: np.ndarray, hashed: Integer) -> tuple[Integer, Integer]:
+    """The byte offset of the slot of a hash and 1, or that of the least established slot of its bucket and 0."""
     bucket = np.uintp(slot_bucket(slots, hashed))
     low = np.uint8((hashed >> 40) & 255)
     high = np.uint8((hashed >> 48) & 255)
     youngest = np.int64(256)
     chosen = bucket
     for k in range(3):
-        base = bucket + np.uintp(_SLOT_BYTES * k)
+        base = bucket + np.uintp(SLOT_BYTES * k)
         if slots[base] == low and slots[base + np.uintp(1)] == high:
-            return np.int64(base)
+            return np.int64(base), np.int64(1)
         age = np.int64(slots[base + np.uintp(NODES + 1)])
         if age < youngest:
             youngest = age
             chosen = base
-    slots[chosen] = low
-    slots[chosen + np.uintp(1)] = high
-    for k in range(2, _SLOT_BYTES):
+    return np.int64(chosen), np.int64(0)
+
+
+@inlined
+def _take_over(slots: np.ndarray, base: Integer, hashed: Integer) -> None:
+    """Gives a slot to a hash, empty."""
+    chosen = np.uintp(base)
+    slots[chosen] = np.uint8((hashed >> 40) & 255)
+    slots[chosen + np.uintp(1)] = np.uint8((hashed >> 48) & 255)
+    for k in range(2, SLOT_BYTES):
         slots[chosen + np.uintp(k)] = 0
-    return np.int64(chosen)
+
+
+@inlined
+def find_slot(slots: np.ndarray, hashed: Integer) -> Integer:
+    """Return the byte offset of the slot of a hash, emptied if it had to be taken from another context."""
+    base, found = _seek(slots, hashed)
+    if found == 0:
+        _take_over(slots, base, hashed)
+    return base
+
+
+@inlined
+def find_primed_slot(slots: np.ndarray, primer: np.ndarray, hashed: Integer) -> Integer:
+    """The same, but a slot that is new begins as the one in `primer` of the same hash, where there is one."""
+    base, found = _seek(slots, hashed)
+    if found == 0:
+        known = np.int64(0)
+        if primer.shape[0] > 0:
+            source, known = _seek(primer, hashed)
+            if known != 0:
+                for k in range(SLOT_BYTES):
+                    slots[np.uintp(base + k)] = primer[np.uintp(source + k)]
+        if known == 0:
+            _take_over(slots, base, hashed)
+    return base

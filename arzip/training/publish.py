@@ -15,6 +15,7 @@ from arzip.recipe import Recipe, read_recipe
 from arzip.store import adopt_members, load, save
 from arzip.training.corpora import corpus_folder
 from arzip.training.loop import train
+from arzip.training.priming import publish_primer
 from arzip.training.tasks import TASKS
 
 __all__ = ["train_and_publish"]
@@ -31,6 +32,8 @@ def train_and_publish(
     folder = output or path.parent
     if (folder / "weights.safetensors").exists():
         raise ModelError(f"{folder}: holds weights already, and a published model never changes; use a new id")
+    if recipe.net == "primer":
+        return publish_primer(recipe, path, corpus_folder(recipe.corpus, path.parent), folder)
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if device == "cuda":

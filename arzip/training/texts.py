@@ -19,7 +19,7 @@ from torch import Tensor
 
 from arzip.errors import UnsupportedInput
 
-__all__ = ["TextSampler", "read_documents"]
+__all__ = ["TextSampler", "is_held_out", "read_documents"]
 
 _VALIDATION_SHARE = 32  # one document in 32
 _VALIDATION_WINDOWS = 64
@@ -33,6 +33,11 @@ def read_documents(path: Path) -> list[bytes]:
     except (OSError, lzma.LZMAError) as error:
         raise UnsupportedInput(f"{path}: cannot be read ({error})") from error
     return [document for document in data.split(b"\0") if document]
+
+
+def is_held_out(document: bytes) -> bool:
+    """Whether a document is kept for validation, by the hash of its contents."""
+    return hashlib.sha256(document).digest()[0] % _VALIDATION_SHARE == 0
 
 
 @dataclass(frozen=True)
@@ -49,8 +54,7 @@ class TextSampler:
         train: list[bytes] = []
         valid: list[bytes] = []
         for document in read_documents(folder / self.settings.file):
-            held_out = hashlib.sha256(document).digest()[0] % _VALIDATION_SHARE == 0
-            (valid if held_out else train).append(document)
+            (valid if is_held_out(document) else train).append(document)
         if not train or not valid:
             raise UnsupportedInput(f"{folder}: too few documents to train on and to validate with")
         self.train, self._valid = (np.frombuffer(b"\n".join(part), np.uint8) for part in (train, valid))

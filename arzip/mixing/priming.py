@@ -1,0 +1,120 @@
+"""A primer: what the byte engine learned from training texts, cut down to what fits a file and is worth most.
+
+    primer = prime(texts, judges, bucket_bits=17)        ByteEngine(size, lanes=1, primer=primer)
+
+An engine reads the texts once, with tables that hardly forget. Of its slots of bit histories (slots.py) a smaller table
+keeps, bucket by bucket, those that most of some other documents asked for; mixers and small maps are kept whole. A new
+engine looks there whenever it meets a context for the first time, so a file begins as if much text had gone before it,
+at no cost in time: Mahoney (2005 [1], section 4) primes the same kind of engine with a dictionary.
+
+[1] https://cs.fit.edu/~mmahoney/compression/cs200516.pdf
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from arzip.errors import ModelError
+from arzip.mixing import byte_state as at
+from arzip.mixing.bit_histories import HISTORY_COUNTS
+from arzip.mixing.byte_engine import ByteEngine
+from arzip.mixing.byte_state import Primer
+from arzip.mixing.mixer import WEIGHT_LIMIT
+from arzip.mixing.prefetch import LINE_BYTES
+from arzip.mixing.slots import NODES, SLOT_BYTES, new_slots
+
+__all__ = ["packed", "prime", "unpacked"]
+
+READING_BITS = 22  # 256 MiB of slots while reading
+_SLOTS = 3  # of a bucket
+_STRIP = 1 << 12  # buckets that are looked at together
+
+
+def prime(
+    texts: NDArray[np.uint8], judges: Iterable[NDArray[np.uint8]], *, bucket_bits: int, reading_bits: int = READING_BITS
+) -> Primer:
+    """What an engine learns from texts uint8 [n], of which 2^bucket_bits buckets keep what most judges asked for.
+
+    A judge is another document, uint8 [n]; reading it alone shows which contexts a new file will meet. While reading,
+    2^reading_bits buckets are at hand.
+    """
+    engine = ByteEngine(len(texts), lanes=1, bucket_bits=reading_bits)
+    for _ in engine.predictions(texts):
+        pass
+    state = engine.state
+    rows = np.concatenate([state.weights[: at.BY_PRIOR], state.weights[-at.FINAL_ROWS :]])
+    whole = Primer(
+        slots=state.slots,
+        cells=state.cells[: at.WIDE_CELLS].copy(),
+        weights=rows[:, : at.PRIOR_INPUTS].copy(),
+        indirect=state.indirect.copy(),
+    )
+    wanted = np.zeros((1 << reading_bits, _SLOTS), np.uint16)
+    for judge in judges:
+        _ask(judge, whole, wanted)
+    return whole._replace(slots=_kept(_slots_of(whole.slots), wanted, bucket_bits))
+
+
+def _slots_of(table: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A table's slots, [buckets, 3, SLOT_BYTES]."""
+    return table.reshape(-1, LINE_BYTES)[:, : _SLOTS * SLOT_BYTES].reshape(-1, _SLOTS, SLOT_BYTES)
+
+
+def _ask(judge: NDArray[np.uint8], whole: Primer, wanted: NDArray[np.uint16]) -> None:
+    """Counts, in wanted [buckets, 3], the slots of the whole table that one document begins from."""
+    reading_bits = len(wanted).bit_length() - 1
+    engine = ByteEngine(len(judge), lanes=1, bucket_bits=reading_bits, primer=whole)
+    for _ in engine.predictions(judge):
+        pass
+    touched, known = _slots_of(engine.state.slots), _slots_of(whole.slots)
+    buckets = np.flatnonzero(engine.state.slots.reshape(-1, LINE_BYTES)[:, NODES + 1])
+    here, there = touched[buckets], known[buckets]
+    for k in range(_SLOTS):
+        same = (here[:, :, :2] == there[:, k, None, :2]).all(axis=2) & (here[:, :, NODES + 1] > 0)
+        wanted[buckets, k] += same.any(axis=1)
+
+
+def _kept(slots: NDArray[np.uint8], wanted: NDArray[np.uint16], bucket_bits: int) -> NDArray[np.uint8]:
+    """The smaller table, uint8: of each of its buckets the slots most wanted, then those met most often."""
+    buckets = 1 << bucket_bits
+    kept = new_slots(bucket_bits)
+    lines = kept.reshape(buckets, LINE_BYTES)
+    met = HISTORY_COUNTS.sum(axis=1).astype(np.int64)
+    # A smaller table's bucket has the low bits of the numbers of all those that fall into it.
+    slots = slots.reshape(-1, buckets, _SLOTS, SLOT_BYTES)
+    wanted = wanted.reshape(-1, buckets, _SLOTS)
+    for begin in range(0, buckets, _STRIP):
+        here = slots[:, begin : begin + _STRIP].transpose(1, 0, 2, 3).reshape(-1, len(slots) * _SLOTS, SLOT_BYTES)
+        votes = wanted[:, begin : begin + _STRIP].transpose(1, 0, 2).reshape(len(here), -1).astype(np.int64)
+        worth = votes * 1024 + met[here[:, :, NODES + 1]]
+        best = np.argsort(-worth, axis=1, kind="stable")[:, :_SLOTS]
+        chosen = np.take_along_axis(here, best[:, :, None], axis=1)
+        lines[begin : begin + len(here), : _SLOTS * SLOT_BYTES] = chosen.reshape(len(here), -1)
+    return kept
+
+
+def packed(primer: Primer) -> dict[str, NDArray[np.generic]]:
+    """The tensors of a primer's file."""
+    return dict(primer._asdict())
+
+
+def unpacked(tensors: dict[str, NDArray[np.generic]], *, bucket_bits: int) -> Primer:
+    """The inverse; raises ModelError for tensors that are no primer's, or that would break the engine's bounds."""
+    shapes = {
+        "slots": (LINE_BYTES << bucket_bits, np.uint8),
+        "cells": (at.WIDE_CELLS, np.uint32),
+        "weights": ((at.BY_PRIOR + at.FINAL_ROWS, at.PRIOR_INPUTS), np.int32),
+        "indirect": (65536, np.uint16),
+    }
+    for name, (shape, kind) in shapes.items():
+        expected = shape if isinstance(shape, tuple) else (shape,)
+        if name not in tensors or tensors[name].shape != expected or tensors[name].dtype != kind:
+            raise ModelError(f"the weights are not those of a primer of 2^{bucket_bits} buckets ({name})")
+    if len(tensors) != len(shapes) or np.abs(tensors["weights"].astype(np.int64)).max() > WEIGHT_LIMIT + 1:
+        raise ModelError("a primer's weights lie outside the mixers' range")
+    slots = new_slots(bucket_bits)
+    slots[:] = tensors["slots"]
+    return Primer(slots, tensors["cells"], tensors["weights"], tensors["indirect"])
