@@ -1,8 +1,9 @@
-"""Time and memory against size: prefixes of one large file through the command line, whole processes, two threads.
+"""Time and memory against size through the command line, whole processes, two threads.
 
-    python benchmarks/scaling.py FILE [--sizes 1000,10000,...] [--threads N] [--json OUT]
+    python benchmarks/scaling.py FILE [--sizes 1000,10000,...] [--level N] [--threads N] [--json OUT]
 
-Speeds include the start of Python; each row is the median of three runs. Every archive is decoded and compared.
+Sizes are bytes of prefixes of FILE, or, for a picture, pixels of square PPM files cut from it (mirrored where it is too
+small). Speeds include the start of Python; each row is the median of three runs. Every archive is decoded and compared.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
 
 def run(words: list[str]) -> tuple[float, int]:
     """Seconds and peak MiB of one process."""
@@ -28,15 +32,32 @@ def run(words: list[str]) -> tuple[float, int]:
     return time.perf_counter() - started, usage.ru_maxrss // 1024
 
 
-def measure(data: bytes, folder: Path, threads: int, runs: int) -> dict[str, float]:
+def picture_of(path: Path) -> np.ndarray | None:
+    """The pixels of a picture, uint8 [H, W, 3]; None of any other file."""
+    try:
+        with Image.open(path) as picture:
+            return np.asarray(picture.convert("RGB"))
+    except UnidentifiedImageError:
+        return None
+
+
+def square(pixels: np.ndarray, count: int) -> bytes:
+    """About `count` pixels as a PPM file."""
+    side = round(count**0.5)
+    height, width = pixels.shape[:2]
+    rows, columns = (np.arange(side) % (2 * size) for size in (height, width))
+    rows, columns = np.minimum(rows, 2 * height - 1 - rows), np.minimum(columns, 2 * width - 1 - columns)
+    return f"P6\n{side} {side}\n255\n".encode() + pixels[rows[:, None], columns].tobytes()
+
+
+def measure(data: bytes, folder: Path, how: list[str], runs: int) -> dict[str, float]:
     """One size: medians of both directions."""
     plain, packed, back = folder / "plain", folder / "plain.arz", folder / "back"
     plain.write_bytes(data)
-    shared = ["-q", "-f", "-T", str(threads)]
     coded, decoded = [], []
     for _ in range(runs):
-        coded.append(run(["compress", *shared, "--no-verify", str(plain)]))
-        decoded.append(run(["decompress", *shared, "-o", str(back), str(packed)]))
+        coded.append(run(["compress", *how, "--no-verify", str(plain)]))
+        decoded.append(run(["decompress", *how[:4], "-o", str(back), str(packed)]))
     if back.read_bytes() != data:
         raise SystemExit("decoded to other bytes")
     encode, decode = (statistics.median(t for t, _ in times) for times in (coded, decoded))
@@ -55,14 +76,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("file", type=Path)
     parser.add_argument("--sizes", default="1000,10000,100000,1000000,8000000,30000000")
+    parser.add_argument("--level", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
-    data = given.file.read_bytes()
+    data, pixels = given.file.read_bytes(), picture_of(given.file)
+    how = ["-q", "-f", "-T", str(given.threads), f"-{given.level}"]
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for size in map(int, given.sizes.split(",")):
-            rows.append(measure(data[:size], Path(folder), given.threads, 3 if size < 5_000_000 else 1))
+            part = data[:size] if pixels is None else square(pixels, size)
+            rows.append(measure(part, Path(folder), how, 3 if len(part) < 5_000_000 else 1))
             print("  ".join(f"{key} {value:,}" for key, value in rows[-1].items()), flush=True)
     if given.json:
         given.json.write_text(json.dumps(rows, indent=1) + "\n")

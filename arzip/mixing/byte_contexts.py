@@ -1,8 +1,8 @@
 """What surrounds the next byte: the contexts that the byte engine looks up, one 64-bit hash each.
 
-Orders 0 to 6 and 8, words, sparse and indirect contexts, columns of text lines, and records of a width that is
-detected while coding (tables, spreadsheets, bitmaps). All of it is read from the lane's own past, except the record
-width and the indirect table, which all lanes teach together.
+Orders 0 to 6 and 8, words, sparse and indirect contexts, classes of characters, columns of text lines, and records of a
+width that is detected while coding (tables, spreadsheets, bitmaps). All of it is read from the lane's own past, except
+the record width and the indirect table, which all lanes teach together.
 """
 
 import numpy as np
@@ -38,9 +38,11 @@ WIDEST = 2048  # record widths below this are looked for
 
 # The lane's fields, int64: block position of its first byte; the bits of the current byte behind a leading 1; the
 # last eight bytes; hashes of the current word and the two before it; where the line and the one above it began; the
-# byte above; the three bytes around that place in each of the two records above (see `bit_template`).
+# byte above; the three bytes around that place in each of the two records above (see `direct_contexts`); the classes of
+# the last 16 bytes.
 START, PARTIAL, TAIL, WORD, WORD_BEFORE, WORD_OLDER, LINE, LINE_ABOVE, ABOVE, TEMPLATE = range(10)
-LANE_FIELDS = 12
+CLASSES = 12
+LANE_FIELDS = 13
 
 # What all lanes share, int64: the front, the bit within its bytes, bytes learned, the lanes' length; then the record
 # width in force (0 for none), bytes since the last decision on it, and a vote a width.
@@ -96,9 +98,26 @@ def remember_follower(indirect: np.ndarray, tail: Integer, symbol: Integer) -> N
 
 
 @inlined
+def _class_of(symbol: Integer) -> Integer:
+    """Classes of bytes, 0 .. 15: small and capital letters, digits, blanks, ends of lines, beyond ASCII, the rest."""
+    if symbol >= 97 and symbol <= 122:
+        return np.int64(1)
+    if symbol >= 65 and symbol <= 90:
+        return np.int64(2)
+    if symbol >= 48 and symbol <= 57:
+        return np.int64(3)
+    if symbol == 32 or symbol == 9:
+        return np.int64(4)
+    if symbol == 10:
+        return np.int64(5)
+    return np.int64(6) if symbol >= 128 else 8 + (symbol & 7)
+
+
+@inlined
 def track_symbol(rows: np.ndarray, lane: Integer, symbol: Integer, place: Integer) -> None:
     """Move the lane's words, lines and tail past `symbol`, which lies at block position `place`."""
     rows[lane, TAIL] = (rows[lane, TAIL] << 8) | symbol
+    rows[lane, CLASSES] = (rows[lane, CLASSES] << 4) | _class_of(symbol)
     letter = symbol | 32
     if (letter >= 97 and letter <= 122) or symbol >= 128:
         rows[lane, WORD] = hash_pair(rows[lane, WORD], letter if symbol < 128 else symbol)
@@ -209,5 +228,5 @@ def hash_contexts(
     rows[lane, ABOVE] = above
     rows[lane, at + 13] = hash_pair(18, above << 32 | min(column, np.int64(255)))
     rows[lane, at + 14] = hash_pair(19, above << 32 | above_next << 24 | c1 << 8)
-    rows[lane, at + 15] = hash_pair(before + 1, older)
+    rows[lane, at + 15] = hash_pair(34 + (c1 << 8), rows[lane, CLASSES] & 0xFFFFFFFF)
     rows[lane, at + 16] = hash_pair(older + 2, word)

@@ -24,12 +24,13 @@ from arzip.mixing.byte_engine import ByteEngine
 from arzip.mixing.byte_state import Primer
 from arzip.mixing.mixer import WEIGHT_LIMIT
 from arzip.mixing.prefetch import LINE_BYTES
-from arzip.mixing.slots import NODES, SLOT_BYTES, new_slots
+from arzip.mixing.slots import NODES, SLOT_BYTES, SPARE, new_slots
 
 __all__ = ["packed", "prime", "unpacked"]
 
 READING_BITS = 22  # 256 MiB of slots while reading
 _SLOTS = 3  # of a bucket
+_USED = [*range(SPARE), *range(SPARE + 2, SLOT_BYTES)]  # bytes of a slot that say something
 _STRIP = 1 << 12  # buckets that are looked at together
 
 
@@ -97,24 +98,23 @@ def _kept(slots: NDArray[np.uint8], wanted: NDArray[np.uint16], bucket_bits: int
 
 
 def packed(primer: Primer) -> dict[str, NDArray[np.generic]]:
-    """The tensors of a primer's file."""
-    return dict(primer._asdict())
+    """The tensors of a primer's file; slots without their spare bytes, [buckets, 3, 19]."""
+    return {**primer._asdict(), "slots": np.ascontiguousarray(_slots_of(primer.slots)[:, :, _USED])}
 
 
 def unpacked(tensors: dict[str, NDArray[np.generic]], *, bucket_bits: int) -> Primer:
-    """The inverse; raises ModelError for tensors that are no primer's, or that would break the engine's bounds."""
-    shapes = {
-        "slots": (LINE_BYTES << bucket_bits, np.uint8),
-        "cells": (at.WIDE_CELLS, np.uint32),
+    """The inverse; raises ModelError for tensors that are no primer's, or that would break the mixers' bounds."""
+    shapes: dict[str, tuple[tuple[int, ...], type[np.generic]]] = {
+        "slots": ((1 << bucket_bits, _SLOTS, len(_USED)), np.uint8),
+        "cells": ((at.WIDE_CELLS,), np.uint32),
         "weights": ((at.BY_PRIOR + at.FINAL_ROWS, at.PRIOR_INPUTS), np.int32),
-        "indirect": (65536, np.uint16),
+        "indirect": ((65536,), np.uint16),
     }
     for name, (shape, kind) in shapes.items():
-        expected = shape if isinstance(shape, tuple) else (shape,)
-        if name not in tensors or tensors[name].shape != expected or tensors[name].dtype != kind:
+        if name not in tensors or tensors[name].shape != shape or tensors[name].dtype != kind:
             raise ModelError(f"the weights are not those of a primer of 2^{bucket_bits} buckets ({name})")
     if len(tensors) != len(shapes) or np.abs(tensors["weights"].astype(np.int64)).max() > WEIGHT_LIMIT + 1:
         raise ModelError("a primer's weights lie outside the mixers' range")
     slots = new_slots(bucket_bits)
-    slots[:] = tensors["slots"]
+    _slots_of(slots)[:, :, _USED] = tensors["slots"]
     return Primer(slots, tensors["cells"], tensors["weights"], tensors["indirect"])

@@ -20,6 +20,7 @@ __all__ = [
     "RUN_BYTE",
     "RUN_LENGTH",
     "SLOT_BYTES",
+    "SPARE",
     "find_primed_slot",
     "find_slot",
     "hash_pair",
@@ -29,6 +30,7 @@ __all__ = [
 
 RUN_BYTE = 2
 RUN_LENGTH = 3
+SPARE = 4  # two bytes that nobody uses
 NODES = 5  # node n of a slot lies at base + NODES + n
 SLOT_BYTES = 21
 _BUCKET_BYTES = LINE_BYTES
