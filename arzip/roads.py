@@ -234,7 +234,7 @@ class Road:
         return min(roads, key=lambda road: len(road(sample).payload))(block)
 
     def _bytes(self, block: NDArray[Any]) -> Coded:
-        return self._adaptive(np.ascontiguousarray(block).reshape(-1).view(np.uint8))
+        return self._unread(np.ascontiguousarray(block).reshape(-1).view(np.uint8))
 
     def _photograph(self, block: NDArray[Any]) -> Coded:
         from arzip.pictures import encode_picture

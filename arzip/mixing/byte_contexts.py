@@ -1,8 +1,8 @@
 """What surrounds the next byte: the contexts that the byte engine looks up, one 64-bit hash each.
 
-Orders 0 to 6 and 8, words, sparse and indirect contexts, classes of characters, columns of text lines, and records of a
-width that is detected while coding (tables, spreadsheets, bitmaps). All of it is read from the lane's own past, except
-the record width and the indirect table, which all lanes teach together.
+Orders 0 to 6 and 8, words, sparse and indirect contexts, classes of characters, columns and fields of text lines, and
+records of a width that is detected while coding (tables, spreadsheets, bitmaps). All of it is read from the lane's own
+past, except the record width and the indirect table, which all lanes teach together.
 """
 
 import numpy as np
@@ -14,6 +14,7 @@ __all__ = [
     "ABOVE",
     "BIT",
     "CONTEXTS",
+    "FIELDS",
     "FRONT",
     "LANE_FIELDS",
     "LANE_LENGTH",
@@ -32,17 +33,19 @@ __all__ = [
     "vote_width",
 ]
 
-CONTEXTS = 17
+CONTEXTS = 18
 PAIRS = 1024  # hashed pairs of bytes whose recurrence is watched, a lane
+MOST_FIELDS = 64  # of a line of a table whose fields are set apart by commas, semicolons, bars or tabs
 WIDEST = 2048  # record widths below this are looked for
 
 # The lane's fields, int64: block position of its first byte; the bits of the current byte behind a leading 1; the
 # last eight bytes; hashes of the current word and the two before it; where the line and the one above it began; the
 # byte above; the three bytes around that place in each of the two records above (see `direct_contexts`); the classes of
-# the last 16 bytes.
+# the last 16 bytes; the number of the current field of the line, and where the fields began of this line and of the one
+# above.
 START, PARTIAL, TAIL, WORD, WORD_BEFORE, WORD_OLDER, LINE, LINE_ABOVE, ABOVE, TEMPLATE = range(10)
-CLASSES = 12
-LANE_FIELDS = 13
+CLASSES, FIELD, FIELDS, FIELDS_ABOVE = 12, 13, 14, 14 + MOST_FIELDS
+LANE_FIELDS = FIELDS_ABOVE + MOST_FIELDS
 
 # What all lanes share, int64: the front, the bit within its bytes, bytes learned, the lanes' length; then the record
 # width in force (0 for none), bytes since the last decision on it, and a vote a width.
@@ -125,6 +128,14 @@ def track_symbol(rows: np.ndarray, lane: Integer, symbol: Integer, place: Intege
         rows[lane, WORD_OLDER] = rows[lane, WORD_BEFORE]
         rows[lane, WORD_BEFORE] = rows[lane, WORD]
         rows[lane, WORD] = 0
+    if symbol == 44 or symbol == 9 or symbol == 59 or symbol == 124:
+        rows[lane, FIELD] = min(rows[lane, FIELD] + 1, np.int64(MOST_FIELDS - 1))
+        rows[lane, FIELDS + rows[lane, FIELD]] = place + 1
+    elif symbol == 10:
+        for field in range(MOST_FIELDS):
+            rows[lane, FIELDS_ABOVE + field] = rows[lane, FIELDS + field]
+        rows[lane, FIELD] = 0
+        rows[lane, FIELDS] = place + 1
     if symbol == 10:
         rows[lane, LINE_ABOVE] = rows[lane, LINE]
         rows[lane, LINE] = place + 1
@@ -165,6 +176,18 @@ def _hash_records(
     )
     rows[lane, at + 2] = hash_pair(16, above << 32 | above2 << 24 | above3 << 16 | (c1 & 15))
     rows[lane, at + 3] = hash_pair(17, above << 32 | (rows[lane, TAIL] & 65535))
+
+
+@inlined
+def _hash_field(block: np.ndarray, rows: np.ndarray, lane: Integer, here: Integer) -> Integer:
+    """A context of tables as text: the number of the field, the place in it, and what stood there in the line above."""
+    field = rows[lane, FIELD]
+    within = here - rows[lane, FIELDS + field]
+    above = rows[lane, FIELDS_ABOVE + field] + within
+    two = np.int64(0)
+    if above < rows[lane, LINE]:
+        two = np.int64(block[np.uintp(above)]) << 8 | np.int64(block[np.uintp(above + 1)])
+    return hash_pair(38, field << 40 | two << 16 | min(within, np.int64(255)))
 
 
 @inlined
@@ -216,6 +239,7 @@ def hash_contexts(
     rows[lane, at + 10] = hash_pair(10, (tail >> 8) & 0xFFFF)
     rows[lane, at + 11] = hash_pair(12, tail & 0xFF00FF)
     rows[lane, at + 12] = hash_pair(22, np.int64(indirect[np.uintp(tail & 65535)]) << 8 | c1)
+    rows[lane, at + 17] = _hash_field(block, rows, lane, here)
     if shared[WIDTH] > 0:
         _hash_records(block, shared[WIDTH], rows, lane, here, at + 13)
         return

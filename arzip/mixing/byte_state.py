@@ -11,6 +11,7 @@ from arzip.mixing.adaptive_maps import new_cells, new_refining_map
 from arzip.mixing.bit_histories import HISTORY_COUNTS
 from arzip.mixing.byte_contexts import (
     CONTEXTS,
+    FIELDS,
     LANE_FIELDS,
     LANE_LENGTH,
     LINE,
@@ -158,6 +159,7 @@ def new_byte_state(
     rows = np.zeros((lanes, ROW_FIELDS), np.int64)
     rows[:, START] = np.minimum(np.arange(lanes) * lane_length, size)
     rows[:, LINE] = rows[:, LINE_ABOVE] = rows[:, START]
+    rows[:, FIELDS:LANE_FIELDS] = rows[:, START, None]
     for model in range(MATCHES):
         rows[:, MATCH + model * MATCH_FIELDS + POINTER] = -1
         rows[:, MATCH + model * MATCH_FIELDS + EXPECTED] = -1

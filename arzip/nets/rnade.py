@@ -6,7 +6,7 @@
 bits, so a density becomes the probability of a step: -log2 P(x) = -log2 p(x) - log2(step), and bits here are the
 paper's log-densities with the step of the data put in. Two things differ: inputs are differences u_i = x_i - x_{i-1},
 the same information with less to unlearn, and means are relative to a linear prediction x_{d-1} + A_d u that the net
-learns beside its hidden units. Weights are integers of 16 bits, hidden units 0..1023, all sums exact below 2**24.
+learns beside its hidden units. Weights are integers of 16 bits, hidden units 0..1023, sums integers below 2**31.
 
 [1] https://arxiv.org/abs/1306.0186
 """
@@ -24,13 +24,13 @@ from arzip.compiled import compiled
 from arzip.errors import ModelError
 from arzip.exact.fixed import Range, straight_through
 from arzip.exact.gaussian import log2_gaussian
-from arzip.exact.layers import SUM_LIMIT
 from arzip.exact.logistic import POINT
 from arzip.nets.table_model import OrderedNet
 
 __all__ = ["RNADE"]
 
 LEVELS = 256
+_SUM_LIMIT = 1 << 31  # sums are int32 or wider, never floats
 _MIDDLE = 128  # what comes before the first sample
 _INPUT = 6  # binary point of the differences
 _FIRST = Range(10, -32767, 32767)
@@ -77,7 +77,7 @@ class RNADE(OrderedNet):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits, means in levels, log2 scales of each mixture: real units [N, D, 3 K] of samples x [N, D]."""
-        on, grid = self._on_grids(), Range(POINT, -SUM_LIMIT, SUM_LIMIT)
+        on, grid = self._on_grids(), Range(POINT, -_SUM_LIMIT, _SUM_LIMIT)
         before = torch.cat([torch.full_like(x[:, :1], _MIDDLE), x[:, :-1]], dim=1)
         u = x - before
         grown = torch.cumsum(u[:, :, None] * 2.0**-_INPUT * on["first"], dim=1)
@@ -100,15 +100,15 @@ class RNADE(OrderedNet):
         self.check()
 
     def check(self) -> None:
-        """Proves that predictions see earlier samples alone and no sum can reach 2**24; raises ModelError."""
+        """Proves that predictions see earlier samples alone and no sum can reach 2**31; raises ModelError."""
         size = {name: getattr(self, f"{name}_q").to(torch.int64).abs() for name in self._grids()}
         if bool(torch.triu(size["direct"]).any()):
             raise ModelError("a direct weight looks at a later sample: the net is not autoregressive")
         hidden = size["first"].sum(dim=0) * (LEVELS - 1) + (size["offset"] << _INPUT)
         product = size["second"].sum(dim=2) * _HIDDEN.high
         direct = size["direct"].sum(dim=1) * (LEVELS - 1)
-        if max(int(hidden.max()), int(product.max()), int(direct.max())) >= SUM_LIMIT:
-            raise ModelError("a sum may pass 2**24: train with more weight decay")
+        if max(int(hidden.max()), int(product.max()), int(direct.max())) >= _SUM_LIMIT:
+            raise ModelError("a sum may pass 2**31: train with more weight decay")
 
     def outputs(self, x: NDArray[np.uint8]) -> NDArray[np.int32]:
         """int32 [N, D, 3 K] at binary point 5, means absolute."""
