@@ -16,7 +16,7 @@ from arzip.symbols import KINDS
 
 __all__ = ["describe", "inspect", "model_lines"]
 
-_ROADS = ("stored", "bytes", "net alone", "picture", "drawing", "sound")
+_ROADS = ("stored", "bytes", "net alone", "picture", "drawing", "sound", "primed bytes")
 
 
 def inspect(path: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import gzip
 import hashlib
 import io
 import json
+import wave
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,19 @@ import arzip
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
+
+
+def sound() -> bytes:
+    """A fifth of a second of two channels, in integers alone."""
+    time = np.arange(1600, dtype=np.int64)
+    wave_ = np.stack([(time * time // 7) % 4001 - 2000, (time * 37) % 1013 - 506], axis=1)
+    out = io.BytesIO()
+    with wave.open(out, "wb") as file:
+        file.setnchannels(2)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes(wave_.astype("<i2").tobytes())
+    return out.getvalue()
 
 
 def originals() -> dict[str, tuple[bytes, dict[str, object]]]:
@@ -37,6 +51,11 @@ def originals() -> dict[str, tuple[bytes, dict[str, object]]]:
         "gray": (b"P5\n64 48\n255\n" + rgb[..., 1].tobytes(), {"model": "photo-1"}),
         "colour-alpha": (pam, {"model": "photo-1"}),
         "png": (png.getvalue(), {"model": "photo-1"}),
+        "photograph": (b"P6\n64 48\n255\n" + rgb.tobytes(), {}),
+        "photograph-fast": (b"P6\n64 48\n255\n" + rgb.tobytes(), {"level": 1}),
+        "drawing": (b"P5\n64 48\n255\n" + (rgb[..., 1] // 64 * 64).tobytes(), {}),
+        "text-unread": (text, {"level": 1}),
+        "sound": (sound(), {}),
         "gzip": (gzip.compress(text, 6, mtime=0), {}),
     }
 
