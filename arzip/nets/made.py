@@ -128,7 +128,7 @@ class MADE(OrderedNet):
 
     def _windows(self, x: Tensor) -> Tensor:
         """What each group sees of x [N, D]: its window and itself, zeros before the first group; [G, N, I]."""
-        padded = nn.functional.pad(x, (self.inputs - self.columns, 0))
+        padded = nn.functional.pad(x, (self.inputs - self.columns, 0)).contiguous()  # without padding, x as it lies
         # Windows overlap: a view, not a copy.
         return padded.as_strided((self.groups, len(x), self.inputs), (self.columns, padded.shape[1], 1))
 
