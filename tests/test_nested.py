@@ -23,7 +23,9 @@ from arzip.archive import compress_stream, decompress_stream
 from arzip.errors import CorruptArchive
 from arzip.formats import FORMATS, RAW, nested, take_apart
 from arzip.formats.base import Parsed
+from arzip.formats.deflate.fields import FieldWriter, pack_numbers
 from arzip.settings import Settings
+from arzip.symbols import Symbols
 from tests.documents import DOCUMENTS, photograph, zipped
 
 NESTED = 24
@@ -126,6 +128,15 @@ def test_damaged_trees_are_refused() -> None:
     for parts in ((), parsed.parts[:1], parsed.parts[1:], (*parsed.parts, parsed.parts[1])):
         with pytest.raises(CorruptArchive):
             FORMATS[NESTED].build(Parsed(parts, parsed.side))
+
+
+@pytest.mark.parametrize("number", [number for number in FORMATS if number not in (RAW, NESTED)])
+@pytest.mark.parametrize("side", [b"", b"\0", b"RIF"])
+def test_nodes_of_any_format_without_their_side_data_are_refused(number: int, side: bytes) -> None:
+    tree = [3 + number, 2, 0, 4, 0, 4]  # a node of two runs of four bytes, see the module's docstring
+    writer = FieldWriter().blob(pack_numbers(np.array(tree, np.int64))).blob(side)
+    with contextlib.suppress(CorruptArchive):
+        FORMATS[NESTED].build(Parsed((Symbols("bytes", np.zeros(8, np.uint8)),), writer.done()))
 
 
 @given(st.binary(max_size=300), st.sampled_from(sorted(DOCUMENTS)), st.floats(0, 1), st.booleans())

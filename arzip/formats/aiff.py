@@ -31,7 +31,7 @@ def parse(data: bytes) -> Parsed:
 
 def pieces(parsed: Parsed) -> Iterator[bytes]:
     """The file again, piece by piece."""
-    (size,) = _LENGTH.unpack_from(parsed.side)
+    (size,) = parsed.head(_LENGTH)
     header, trailer = parsed.side[_LENGTH.size : _LENGTH.size + size], parsed.side[_LENGTH.size + size :]
     yield header
     yield from pcm_pieces(parsed.parts[0].array, _layout(header)[2])

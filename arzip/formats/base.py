@@ -14,8 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from struct import Struct
+from typing import Any, Protocol
 
+from arzip.errors import CorruptArchive
 from arzip.symbols import Symbols
 
 __all__ = ["Format", "Parsed", "PiecewiseFormat"]
@@ -27,6 +29,12 @@ class Parsed:
 
     parts: tuple[Symbols, ...]
     side: bytes
+
+    def head(self, fields: Struct) -> tuple[Any, ...]:
+        """The fields that the side data begin with. Raises CorruptArchive if they are cut off."""
+        if len(self.side) < fields.size:
+            raise CorruptArchive("the side data of a file are cut off")
+        return fields.unpack_from(self.side)
 
 
 class Format(Protocol):

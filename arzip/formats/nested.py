@@ -15,6 +15,7 @@ The caller proves that the outermost file comes back. Depth, parts and bytes of 
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from math import prod
@@ -208,5 +209,5 @@ class Nested:
         children = tuple(self._child(reading, depth - 1) for _ in range(count))
         try:
             return self._formats[number].build(Parsed(children, side))
-        except (UnsupportedInput, ValueError, IndexError) as error:
+        except (UnsupportedInput, ValueError, IndexError, struct.error) as error:
             raise CorruptArchive("a file inside a nested file is damaged") from error

@@ -43,7 +43,7 @@ def parse_as(data: bytes, layout: str) -> Parsed:
 
 def pieces(parsed: Parsed) -> Iterator[bytes]:
     """The file again, piece by piece."""
-    channels, width, big, unsigned = _SIDE.unpack_from(parsed.side)
+    channels, width, big, unsigned = parsed.head(_SIDE)
     yield from pcm_pieces(parsed.parts[0].array, Pcm(channels, width, bool(big), bool(unsigned)))
     yield parsed.side[_SIDE.size :]
 

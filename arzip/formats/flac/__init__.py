@@ -56,9 +56,7 @@ def parse(data: bytes) -> Parsed:
 
 def build(parsed: Parsed) -> bytes:
     """The file again; raises CorruptArchive on damaged side data."""
-    if len(parsed.side) < _HEAD.size:
-        raise CorruptArchive("the side data of a FLAC file are truncated")
-    begin, frames, number, size, *counts = _HEAD.unpack_from(parsed.side)
+    begin, frames, number, size, *counts = parsed.head(_HEAD)
     samples, at = parsed.parts[0].array, _HEAD.size
     if 2 * sum(counts) + begin > len(parsed.side) or size > 8 * samples.size + (1 << 20) * (1 + frames):
         raise CorruptArchive("the side data of a FLAC file are damaged")
