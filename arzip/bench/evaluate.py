@@ -118,6 +118,8 @@ def _float_bits(name: str, run: Path, x: NDArray[np.uint8]) -> float:
         raise UnsupportedInput(f"{run}: no checkpoint there ({error.strerror})") from error
     if saved["recipe"] != recipe.digest:
         raise UnsupportedInput(f"{run}: belongs to another recipe than {name}")
+    if saved["step"] != recipe.schedule.steps:
+        raise UnsupportedInput(f"{run}: stopped after {saved['step']} of {recipe.schedule.steps} steps; train it to the end")
     net: Any = NETS[recipe.net].net(**recipe.architecture)
     net.load_state_dict(saved["net"])
     if hasattr(net, "adopt"):
