@@ -1,7 +1,8 @@
 """A model on a corpus: bits per dimension and nats per example of the float net, the exact net, and the finished file.
 
-Of a text every byte is an example. The file's figure is the size of an archive that was decoded and compared; the exact net's is its own code length. The
-float net, without any rounding, exists only where it was trained: its figure comes from the run's checkpoint.
+The file's figure is the size of an archive that was decoded and compared; the exact net's is its own code length. The
+float net, without any rounding, exists only where it was trained: its figure comes from the run's checkpoint. Of a text, every byte is an
+example.
 """
 
 from __future__ import annotations
@@ -119,7 +120,7 @@ def _float_bits(name: str, run: Path, x: NDArray[np.uint8]) -> float:
     if saved["recipe"] != recipe.digest:
         raise UnsupportedInput(f"{run}: belongs to another recipe than {name}")
     if saved["step"] != recipe.schedule.steps:
-        raise UnsupportedInput(f"{run}: stopped after {saved['step']} of {recipe.schedule.steps} steps; train it to the end")
+        raise UnsupportedInput(f"{run}: has done {saved['step']} of {recipe.schedule.steps} steps; train it to the end")
     net: Any = NETS[recipe.net].net(**recipe.architecture)
     net.load_state_dict(saved["net"])
     if hasattr(net, "adopt"):
@@ -143,7 +144,7 @@ def _float_text_bits(net: Any, x: NDArray[np.uint8]) -> float:
     length = -(-len(x) // lanes)
     whole = torch.from_numpy(x[: len(x) // length * length].astype(np.int64)).view(-1, length).t()
     with torch.no_grad():
-        bits = sum(float(net.bits(part)) for part in whole.split(16, dim=1))
+        bits = sum(float(net.bits(whole[:, first : first + 16])) for first in range(0, whole.shape[1], 16))
     return bits * len(x) / whole.numel()
 
 
