@@ -107,6 +107,15 @@ def test_the_training_reading_is_the_exact_one(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NETS)
+def test_examples_may_lie_in_memory_as_they_like(name: str) -> None:
+    """Indexing by an order leaves arrays column by column; every reading takes them."""
+    net, x = trained(name), torch.from_numpy(table(21, name)).float()
+    across = x.t().contiguous().t()
+    with torch.no_grad():
+        assert torch.equal(net(across), net(x)) and torch.equal(net.unrounded(across), net.unrounded(x))
+
+
+@pytest.mark.parametrize("name", NETS)
 def test_rounding_costs_little(name: str) -> None:
     net, x = trained(name), torch.from_numpy(table(200, name)).float()
     with torch.no_grad():

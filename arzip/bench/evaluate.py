@@ -1,7 +1,8 @@
 """A model on a corpus: bits per dimension and nats per example of the float net, the exact net, and the finished file.
 
 The file's figure is the size of an archive that was decoded and compared; the exact net's is its own code length. The
-float net, without any rounding, exists only where it was trained: its figure comes from the run's checkpoint.
+float net, without any rounding, exists only where it was trained: its figure comes from the run's checkpoint. Of a text, every byte is an
+example.
 """
 
 from __future__ import annotations
@@ -19,15 +20,17 @@ from numpy.typing import NDArray
 
 from arzip.errors import ArzipError, UnsupportedInput
 from arzip.library import compress, decompress, load
+from arzip.nets.char_rnn import lanes_of
 from arzip.training.corpora import corpus_folder, manifest_of
 from arzip.training.samples import read_frames, read_patches
 from arzip.training.tables import read_table
+from arzip.training.texts import is_held_out, read_documents
 
 __all__ = ["evaluate", "part_of", "told"]
 
 
 def part_of(corpus: str, part: str) -> NDArray[np.uint8]:
-    """One part of a corpus of examples, [N, D]; raises UnsupportedInput."""
+    """One part of a corpus: examples [N, D], or a text's bytes [N] (train and valid only); raises UnsupportedInput."""
     manifest = manifest_of(corpus)
     facts = tomllib.loads(manifest.read_text())
     kind, folder = facts.get("kind"), corpus_folder(corpus, Path())
@@ -37,11 +40,21 @@ def part_of(corpus: str, part: str) -> NDArray[np.uint8]:
         parts = read_patches(folder, str(facts["include"]))
     elif kind == "frames":
         parts = read_frames(folder, str(facts["include"]))
+    elif kind == "bytes" and "file" in facts:
+        parts = _texts(folder / str(facts["file"]))
     else:
-        raise UnsupportedInput(f"corpus {corpus!r} is no table of examples: {manifest} says so")
+        raise UnsupportedInput(f"corpus {corpus!r} is neither examples nor one text: {manifest} says so")
     if part not in parts:
         raise UnsupportedInput(f"corpus {corpus!r} has no part {part!r}; it has {', '.join(parts)}")
     return parts[part]
+
+
+def _texts(path: Path) -> dict[str, NDArray[np.uint8]]:
+    """Documents joined by line feeds, as training joins them."""
+    parts: dict[str, list[bytes]] = {"train": [], "valid": []}
+    for document in read_documents(path):
+        parts["valid" if is_held_out(document) else "train"].append(document)
+    return {part: np.frombuffer(b"\n".join(documents), np.uint8) for part, documents in parts.items()}
 
 
 def evaluate(name: str, corpus: str, *, part: str = "test", run: Path | None = None) -> dict[str, Any]:
@@ -51,12 +64,11 @@ def evaluate(name: str, corpus: str, *, part: str = "test", run: Path | None = N
     """
     model = load(name)
     x = part_of(corpus, part)
-    npy = io.BytesIO()
-    np.save(npy, x, allow_pickle=False)
+    file = x.tobytes() if model.kind == "bytes" else _npy(x)
     started = time.monotonic()
-    archive = compress(npy.getvalue(), model=name, threads=os.cpu_count())
+    archive = compress(file, model=name, threads=os.cpu_count())
     encoded = time.monotonic()
-    if decompress(archive, model=name) != npy.getvalue():
+    if decompress(archive, model=name) != file:
         raise ArzipError(f"{name}: the archive of {corpus} does not give back the examples; please report this")
     decoded = time.monotonic()
     exact = float(model.bits(x).sum())
@@ -81,6 +93,12 @@ def evaluate(name: str, corpus: str, *, part: str = "test", run: Path | None = N
     return figures
 
 
+def _npy(x: NDArray[np.uint8]) -> bytes:
+    out = io.BytesIO()
+    np.save(out, x, allow_pickle=False)
+    return out.getvalue()
+
+
 def _nats(bits: float, x: NDArray[np.uint8]) -> float:
     return round(bits * math.log(2) / len(x), 4)
 
@@ -101,10 +119,14 @@ def _float_bits(name: str, run: Path, x: NDArray[np.uint8]) -> float:
         raise UnsupportedInput(f"{run}: no checkpoint there ({error.strerror})") from error
     if saved["recipe"] != recipe.digest:
         raise UnsupportedInput(f"{run}: belongs to another recipe than {name}")
+    if saved["step"] != recipe.schedule.steps:
+        raise UnsupportedInput(f"{run}: has done {saved['step']} of {recipe.schedule.steps} steps; train it to the end")
     net: Any = NETS[recipe.net].net(**recipe.architecture)
     net.load_state_dict(saved["net"])
     if hasattr(net, "adopt"):
         adopt_members(net, "fp32", "cpu", fresh=False)
+    if x.ndim == 1:
+        return _float_text_bits(net, x)
     total = 0.0
     with torch.no_grad():
         for first in range(0, len(x), 200):
@@ -112,6 +134,18 @@ def _float_bits(name: str, run: Path, x: NDArray[np.uint8]) -> float:
             bits = net.bits(batch) if hasattr(net, "bits") else bits_of(net.unrounded(batch), batch)
             total += float(bits)
     return total
+
+
+def _float_text_bits(net: Any, x: NDArray[np.uint8]) -> float:
+    """The training reading of a text, cut into lanes as the coder cuts it; the last lane's rest is left out."""
+    import torch
+
+    lanes = lanes_of(len(x))
+    length = -(-len(x) // lanes)
+    whole = torch.from_numpy(x[: len(x) // length * length].astype(np.int64)).view(-1, length).t()
+    with torch.no_grad():
+        bits = sum(float(net.bits(whole[:, first : first + 16])) for first in range(0, whole.shape[1], 16))
+    return bits * len(x) / whole.numel()
 
 
 def told(figures: dict[str, Any]) -> str:

@@ -28,7 +28,7 @@ from arzip.exact.layers import Dense, Embedding, Layer
 from arzip.exact.recurrent import GRU, HIDDEN, LSTM, SUMS
 from arzip.exact.rows import softmax_rows
 
-__all__ = ["CharRNN", "TextModel"]
+__all__ = ["CharRNN", "TextModel", "lanes_of"]
 
 ALPHABET = 256
 CELLS = {"gru": GRU, "lstm": LSTM}
@@ -125,9 +125,14 @@ class TextModel:
         return _Stepper(self.net, shape[0])
 
 
+def lanes_of(size: int) -> int:
+    """How many lanes a block of `size` bytes is read in."""
+    return min(_LANES, max(1, size // _LANE))
+
+
 class _Stepper:
     def __init__(self, net: CharRNN, size: int) -> None:
-        self.lanes = min(_LANES, max(1, size // _LANE))
+        self.lanes = lanes_of(size)
         self._length = -(-size // self.lanes)
         self._starts = np.arange(self.lanes) * self._length
         self._symbols = np.zeros(size, dtype=np.uint8)
