@@ -1,8 +1,8 @@
 """A model on a corpus: bits per dimension and nats per example of the float net, the exact net, and the finished file.
 
 The file's figure is the size of an archive that was decoded and compared; the exact net's is its own code length. The
-float net, without any rounding, exists only where it was trained: its figure comes from the run's checkpoint. Of a text, every byte is an
-example.
+float net, without any rounding, exists only where it was trained: its figure comes from the run's checkpoint. Of a
+text, every byte is an example.
 """
 
 from __future__ import annotations
