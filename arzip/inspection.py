@@ -16,7 +16,7 @@ from arzip.symbols import KINDS
 
 __all__ = ["describe", "inspect", "model_lines"]
 
-_ROADS = ("stored", "bytes", "net alone", "picture", "drawing", "sound", "primed bytes")
+_ROADS = ("stored", "bytes", "net alone", "picture", "drawing", "sound", "primed bytes", "text")
 
 
 def inspect(path: Path) -> dict[str, Any]:

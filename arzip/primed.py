@@ -1,9 +1,10 @@
-"""Bytes through an engine that begins with what it learned from training texts: encode and decode side by side.
+"""Bytes through an engine that begins with what it learned from training texts, and where it pays beside a net.
 
-    payload = primer u8, the first bytes of its fingerprint, then what `byte_road` makes of the block
+    payload = primer u8, the first bytes of its fingerprint; with a net the same of the net; then what `byte_road`
+              makes of the block
 
-A block names its primer by number, which takes a byte where a model's name would take ten: most files that a primer
-helps are small.
+Blocks name primer and net by number, which takes a byte where a model's name would take ten: most files that they help
+are small.
 """
 
 from __future__ import annotations
@@ -12,32 +13,50 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arzip.errors import CorruptArchive, ModelError
-from arzip.mixing.byte_road import decode_bytes, encode_bytes
+from arzip.mixing.byte_road import EngineModel, decode_bytes, encode_bytes, engine_of
 from arzip.store import Loaded, load
 
-__all__ = ["decode_primed", "encode_primed", "latest"]
+__all__ = ["decode_primed", "encode_primed", "primed_engine"]
 
 _PRIMERS = ("text-1",)  # only ever append
-_MARK = 2  # bytes of the fingerprint
+_NETS = ("text-s-1",)  # only ever append
+_MARK = 2  # bytes of a fingerprint
 
 
-def latest() -> Loaded:
-    """The model of the primer that blocks are made with."""
-    return load(_PRIMERS[-1])
+def encode_primed(plain: NDArray[np.uint8], *, lanes: int | None, net: bool) -> tuple[bytes, float, str]:
+    """The payload of a block uint8 [n], the engine's own code length in bits, and the names of what it was given."""
+    primer = load(_PRIMERS[-1])
+    beside = load(_NETS[-1]) if net else None
+    payload, ideal = encode_bytes(plain, lanes=lanes, primer=primer.primer, net=beside.gru if beside else None)
+    head = _mark(len(_PRIMERS) - 1, primer)
+    if beside is None:
+        return head + payload, ideal, primer.id
+    return head + _mark(len(_NETS) - 1, beside) + payload, ideal, f"{primer.id} {beside.id}"
 
 
-def encode_primed(plain: NDArray[np.uint8], *, lanes: int | None) -> tuple[bytes, float, str]:
-    """The payload of a block uint8 [n], the engine's own code length in bits, and the primer's name."""
-    model = latest()
-    payload, ideal = encode_bytes(plain, lanes=lanes, primer=model.primer)
-    return bytes([len(_PRIMERS) - 1]) + model.fingerprint[:_MARK] + payload, ideal, model.id
-
-
-def decode_primed(payload: bytes, size: int) -> bytes:
+def decode_primed(payload: bytes, size: int, *, net: bool) -> bytes:
     """The block of `size` bytes; raises CorruptArchive, ModelError."""
-    if not payload or payload[0] >= len(_PRIMERS):
-        raise CorruptArchive("a frame names a primer that this version of arzip does not have")
-    model = load(_PRIMERS[payload[0]])
+    primer, payload = _marked(payload, _PRIMERS)
+    if not net:
+        return decode_bytes(payload, size, primer.primer)
+    beside, payload = _marked(payload, _NETS)
+    return decode_bytes(payload, size, primer.primer, beside.gru)
+
+
+def primed_engine(plain: NDArray[np.uint8], lanes: int | None, *, net: bool) -> EngineModel:
+    """The engine that `encode_primed` takes for a block."""
+    return engine_of(plain, lanes, load(_PRIMERS[-1]).primer, load(_NETS[-1]).gru if net else None)
+
+
+def _mark(number: int, model: Loaded) -> bytes:
+    return bytes([number]) + model.fingerprint[:_MARK]
+
+
+def _marked(payload: bytes, names: tuple[str, ...]) -> tuple[Loaded, bytes]:
+    """The model that a payload names, and the rest of it."""
+    if not payload or payload[0] >= len(names):
+        raise CorruptArchive("a frame names a model that this version of arzip does not have")
+    model = load(names[payload[0]])
     if payload[1 : 1 + _MARK] != model.fingerprint[:_MARK]:
-        raise ModelError(f"the archive was made with other tables than those of {model.id!r} here: install arzip anew")
-    return decode_bytes(payload[1 + _MARK :], size, model.primer)
+        raise ModelError(f"the archive was made with other weights than those of {model.id!r} here: install arzip anew")
+    return model, payload[1 + _MARK :]

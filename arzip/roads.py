@@ -1,7 +1,8 @@
-"""The roads a block may take, behind one class: stored, an adaptive engine with or without a net, or a net alone.
+"""Which way a block goes: every way that is open to its kind at this level, the smallest of them taken.
 
-Every frame names its road: a picture's tiles choose between the engines for photographs, drawings and bytes by
-measuring, and a block that cannot shrink is stored. `choose` picks the model of a part.
+Every frame names its way (`arzip.ways`): a picture's tiles choose between the engines for photographs, drawings and
+bytes by measuring, texts between an engine that knows nothing, a primed one and one beside a net, and a block that
+cannot shrink is stored. `choose` picks the model of a part.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,15 +21,11 @@ from arzip.container import Fields, pack
 from arzip.errors import CorruptArchive, UnsupportedInput
 from arzip.settings import Settings
 from arzip.symbols import Symbols
-
-if TYPE_CHECKING:
-    from arzip.exact.small_net import SmallNet
-    from arzip.mixing.byte_road import EngineModel
+from arzip.ways import Coded, Drawing, Engine, Net, Photograph, Sound, Stored, Way
 
 __all__ = [
     "BLOCK_LIMIT",
     "Bytes",
-    "Coded",
     "Road",
     "asked_kind",
     "choose",
@@ -38,32 +35,23 @@ __all__ = [
     "unpack_side",
 ]
 
-STORED, ENGINE, MODEL, PICTURE, DRAWING, AUDIO, PRIMED = 0, 1, 2, 3, 4, 5, 6  # for ever
 BLOCK_LIMIT = 1 << 26  # symbols
 _PURE_MODEL, _GUIDED_MODEL = "photo-1", "photo-2"
 _PRIMER_LEVEL = 2  # levels below do without a primer
-_TRIED = 1 << 14  # bytes of a block that a primer is tried on
 _NET_LEVEL = 4  # levels below do without a net
 _BROAD_LEVEL = 8  # levels from here on have more and broader guides
-_SAMPLE = 48, 256  # rows and columns that roads for pictures are compared on
+_TRIED = 1 << 14  # bytes of a block that ways are compared on, from its middle
+_SAMPLE = 48, 256  # rows and columns of a picture's tile
+_WITH_NET = Engine(np.dtype(np.uint8), None, primed=True, net=True).number
+_WORTH = 0.99  # what a net must bring texts to: it takes ten times as long
 _PIECE = 1 << 16  # bytes looked at together by `_hopeless`
 _SMALLEST_SIDE = 48  # bytes; shorter side data is stored
 _SIDE_LIMIT = 1 << 28
 
 
 @dataclass(frozen=True)
-class Coded:
-    """One block's payload, the road it took, the label for people, and the model's own code length."""
-
-    road: int
-    payload: bytes
-    label: str
-    ideal_bits: float
-
-
-@dataclass(frozen=True)
 class Road:
-    """Codes the blocks of one part of a kind and depth: the open road that is smallest, and storing below all."""
+    """Codes the blocks of one part of a kind and depth: the open way that is smallest, and storing below all."""
 
     kind: str
     depth: int
@@ -76,79 +64,23 @@ class Road:
         return dtype_of(self.kind, self.depth)
 
     def encode(self, block: NDArray[Any]) -> Coded:
-        """The smallest of the roads that are open to this block."""
-        plain = np.ascontiguousarray(block).reshape(-1).view(np.uint8)
-        coded = None
-        if self._is_adaptive_picture and block.size:
-            coded = self._picture(block)
-        elif self.model is not None:
-            coded = self._modelled(self.model, block)
-        elif self.settings.adapt and self.kind == "audio":
-            coded = self._sound(block)
-        elif self.settings.adapt and not _hopeless(plain):
-            coded = self._adaptive(plain)
-        if coded is None or len(coded.payload) >= plain.nbytes:
-            return Coded(STORED, plain.tobytes(), "stored", 8.0 * plain.nbytes)
+        """The smallest of the ways that are open to this block."""
+        ways = self._open(block)
+        coded = self._smallest(ways, block) if ways else None
+        if coded is None or len(coded.payload) >= block.nbytes:
+            return Stored(self.dtype).encode(block)
         return coded
 
     def decode(self, road: int, payload: bytes, shape: tuple[int, ...]) -> NDArray[Any]:
         """The block of a shape; raises CorruptArchive."""
-        if road == MODEL and self.model is not None:
-            from arzip.coding.coder import Decoder
-            from arzip.coding.drive import decode_symbols
-
-            _one_torch_thread()
-            return decode_symbols(self.model.causal, shape, Decoder(payload))
-        if road in (PICTURE, DRAWING) and self.kind == "image" and len(shape) == 3:
-            return self._painted(road, payload, shape)
-        size = int(np.prod(shape, dtype=np.int64)) * self.dtype.itemsize
-        if road == AUDIO and self.kind == "audio" and len(shape) == 2:
-            from arzip.audio.road import decode_audio
-
-            return decode_audio(payload, shape, 8 * self.dtype.itemsize).astype(self.dtype)
-        if road == ENGINE:
-            from arzip.mixing.byte_road import decode_bytes
-
-            plain = decode_bytes(payload, size)
-        elif road == PRIMED:
-            from arzip.primed import decode_primed
-
-            plain = decode_primed(payload, size)
-        elif road == STORED:
-            plain = payload
-        else:
-            raise CorruptArchive(f"a frame took road {road}, which this version of arzip does not know")
-        if len(plain) != size:
-            raise CorruptArchive("a frame's length does not match its size: the archive is damaged")
-        return np.frombuffer(plain, self.dtype).reshape(shape)
+        return self._way(road).decode(payload, shape)
 
     def costs(self, road: int, block: NDArray[Any]) -> NDArray[np.float64]:
         """Bits of every symbol of a block that took a road; float64, the shape of the block.
 
-        What the payload has beyond them counts as the coder's. Raises UnsupportedInput for a road that cannot tell.
+        What the payload has beyond them counts as the coder's.
         """
-        if road == MODEL and self.model is not None:
-            _one_torch_thread()
-            return np.asarray(self.model.causal.code_lengths(block))
-        if road in (ENGINE, PRIMED):
-            plain = np.ascontiguousarray(block).reshape(-1).view(np.uint8)
-            by_byte = self._engine(plain, road).code_lengths(plain)
-            return np.asarray(by_byte.reshape(*block.shape, -1).sum(axis=-1))
-        if road == PICTURE:
-            from arzip.pictures import picture_code_lengths
-
-            return picture_code_lengths(block, self.depth, profile=_profile(self.settings.level), net=self._net)
-        if road == DRAWING:
-            from arzip.mixing.drawing_road import drawing_code_lengths
-
-            return drawing_code_lengths(block, self.depth)
-        if road == AUDIO:
-            from arzip.audio.road import audio_code_lengths
-
-            return audio_code_lengths(block, level=self.settings.level)
-        if road != STORED:
-            raise UnsupportedInput(f"road {road} cannot tell what its symbols cost")
-        return np.full(block.shape, 8.0 * block.dtype.itemsize)
+        return self._way(road).code_lengths(block)
 
     def stages(self, road: int, block: NDArray[Any], total: float) -> dict[str, float]:
         """A block's code length in bits after each stage of a road, in order; the last is `total`, the sum of `costs`.
@@ -156,113 +88,71 @@ class Road:
         A net that is read in floating point first, then exactly, then mixed has a stage for each, so that their
         differences tell what each of them costs or gains.
         """
-        if road == STORED or self.model is None or road not in (MODEL, PICTURE):
-            return {"stored" if road == STORED else "adaptive engine": total}
+        way = self._way(road)
+        if isinstance(way, Stored):
+            return {"stored": total}
+        if self.model is None or not isinstance(way, Net | Photograph):
+            return {"adaptive engine": total}
         from arzip.nets.real_readings import real_bits
 
         stages = real_bits(self.model.family, self.model.net, block)
-        if road == MODEL:
+        if isinstance(way, Net):
             return {**stages, "frequency rows": total} if stages else {"exact net": total}
         return {**stages, "adaptive mixer": total} if stages else {"adaptive engine": total}
 
     def predictions(self, road: int, block: NDArray[Any]) -> Iterator[tuple[Prediction, NDArray[np.int32]]]:
         """What the coder was given for a block: probabilities and symbols, in coding order; nothing when stored."""
-        if road == MODEL and self.model is not None:
-            _one_torch_thread()
-            yield from self.model.causal.predictions(block)
-        elif road in (ENGINE, PRIMED):
-            plain = np.ascontiguousarray(block).reshape(-1).view(np.uint8)
-            yield from self._engine(plain, road).predictions(plain)
-        elif road == PICTURE:
-            from arzip.pictures import picture_predictions
+        return self._way(road).predictions(block)
 
-            yield from picture_predictions(block, self.depth, profile=_profile(self.settings.level), net=self._net)
-        elif road == DRAWING:
-            from arzip.mixing.drawing_road import drawing_predictions
+    def _ways(self) -> list[Way]:
+        """All ways that this part's frames may have gone."""
+        level = self.settings.level
+        ways: list[Way] = [Stored(self.dtype), *self._engines()]
+        if self.model is not None and self.model.small is None:
+            ways.append(Net(self.model))
+        if self.kind == "image":
+            ways += [Photograph(self.dtype, self.depth, _profile(level), self.model), Drawing(self.dtype, self.depth)]
+        if self.kind == "audio":
+            ways.append(Sound(self.dtype, level))
+        return ways
 
-            yield from drawing_predictions(block, self.depth)
-        elif road == AUDIO:
-            from arzip.audio.road import audio_predictions
+    def _way(self, number: int) -> Way:
+        for way in self._ways():
+            if way.number == number:
+                return way
+        raise CorruptArchive(f"a frame took road {number}, which this version of arzip does not know for {self.kind}")
 
-            yield from audio_predictions(block, level=self.settings.level)
+    def _open(self, block: NDArray[Any]) -> list[Way]:
+        """The ways that are open to a block, the one to fall back on first; none if it is to be stored."""
+        level = self.settings.level
+        if self.model is not None and not (self.model.small is not None and self.settings.adapt):
+            return [Net(self.model)]
+        if not self.settings.adapt or not block.size:
+            return []
+        if self.kind == "image":
+            photograph = Photograph(self.dtype, self.depth, _profile(level), self.model)
+            return [photograph, Drawing(self.dtype, self.depth), self._engines()[0]]
+        if self.kind == "audio":
+            return [Sound(self.dtype, level)]
+        if _hopeless(np.ascontiguousarray(block).reshape(-1).view(np.uint8)):
+            return []
+        return self._engines()[: 1 + (level >= _PRIMER_LEVEL) + (level >= _NET_LEVEL)]
 
-    def _engine(self, plain: NDArray[np.uint8], road: int) -> EngineModel:
-        from arzip.mixing.byte_road import engine_of
-        from arzip.primed import latest
+    def _engines(self) -> list[Way]:
+        """The byte engine from nothing, from a primer, and beside a net as well."""
+        lanes = self.settings.lanes
+        given = (False, False), (True, False), (True, True)
+        return [Engine(self.dtype, lanes, primed=primed, net=net) for primed, net in given]
 
-        return engine_of(plain, self.settings.lanes, latest().primer if road == PRIMED else None)
-
-    def _modelled(self, model: store.Loaded, block: NDArray[Any]) -> Coded:
-        from arzip.coding.drive import encode_symbols
-
-        _one_torch_thread()
-        coded = encode_symbols(model.causal, block)
-        return Coded(MODEL, coded.words, model.id, coded.ideal_bits)
-
-    def _adaptive(self, plain: NDArray[np.uint8]) -> Coded:
-        """The engine for bytes, primed where that pays on a part of the block."""
-        tried = plain[max(0, (len(plain) - _TRIED) // 2) :][:_TRIED]
-        roads = (self._unread, self._primed) if self.settings.level >= _PRIMER_LEVEL else (self._unread,)
-        if len(tried) == len(plain):
-            return min((road(plain) for road in roads), key=lambda coded: len(coded.payload))
-        return min(roads, key=lambda road: len(road(tried).payload) if len(roads) > 1 else 0)(plain)
-
-    def _unread(self, plain: NDArray[np.uint8]) -> Coded:
-        from arzip.mixing.byte_road import encode_bytes
-
-        payload, ideal = encode_bytes(plain, lanes=self.settings.lanes)
-        return Coded(ENGINE, payload, "bytes", ideal)
-
-    def _primed(self, plain: NDArray[np.uint8]) -> Coded:
-        from arzip.primed import encode_primed
-
-        payload, ideal, label = encode_primed(plain, lanes=self.settings.lanes)
-        return Coded(PRIMED, payload, label, ideal)
-
-    @property
-    def _is_adaptive_picture(self) -> bool:
-        return self.kind == "image" and self.settings.adapt and (self.model is None or self.model.small is not None)
-
-    @property
-    def _net(self) -> SmallNet | None:
-        return self.model.small if self.model is not None else None
-
-    def _picture(self, block: NDArray[Any]) -> Coded:
-        """The best of the roads for pictures, by what they make of the middle of the block."""
-        roads = (self._photograph, self._drawing, self._bytes)
-        sample = _middle(block)
-        return min(roads, key=lambda road: len(road(sample).payload))(block)
-
-    def _bytes(self, block: NDArray[Any]) -> Coded:
-        return self._unread(np.ascontiguousarray(block).reshape(-1).view(np.uint8))
-
-    def _photograph(self, block: NDArray[Any]) -> Coded:
-        from arzip.pictures import encode_picture
-
-        payload, ideal = encode_picture(block, self.depth, profile=_profile(self.settings.level), net=self._net)
-        label = self.model.id if self.model is not None else "picture"
-        return Coded(PICTURE, payload, label, ideal)
-
-    def _drawing(self, block: NDArray[Any]) -> Coded:
-        from arzip.mixing.drawing_road import encode_drawing
-
-        payload, ideal = encode_drawing(block, self.depth)
-        return Coded(DRAWING, payload, "drawing", ideal)
-
-    def _painted(self, road: int, payload: bytes, shape: tuple[int, ...]) -> NDArray[Any]:
-        if road == PICTURE:
-            from arzip.pictures import decode_picture
-
-            return decode_picture(payload, shape, self.depth, self._net).astype(self.dtype)
-        from arzip.mixing.drawing_road import decode_drawing
-
-        return decode_drawing(payload, shape, self.depth).astype(self.dtype)
-
-    def _sound(self, block: NDArray[Any]) -> Coded:
-        from arzip.audio.road import encode_audio
-
-        payload, ideal = encode_audio(block, level=self.settings.level)
-        return Coded(AUDIO, payload, "audio", ideal)
+    def _smallest(self, ways: list[Way], block: NDArray[Any]) -> Coded:
+        """What the best way makes of a block, by what all of them make of a sample from its middle."""
+        if len(ways) == 1:
+            return ways[0].encode(block)
+        sample = _middle(block) if self.kind == "image" else _middle_bytes(block)
+        coded = [way.encode(sample) for way in ways]
+        costs = [len(each.payload) / (_WORTH if each.road == _WITH_NET else 1) for each in coded]
+        best = min(range(len(ways)), key=costs.__getitem__)
+        return coded[best] if sample.shape == block.shape else ways[best].encode(block)
 
 
 def Bytes(settings: Settings) -> Road:  # noqa: N802
@@ -289,13 +179,6 @@ def _hopeless(plain: NDArray[np.uint8]) -> bool:
         return False
     samples = [plain[at : at + _PIECE] for at in range(0, len(plain), max(_PIECE, len(plain) // 4))]
     return all(len(zlib.compress(sample.tobytes(), 1)) >= len(sample) for sample in samples)
-
-
-def _one_torch_thread() -> None:
-    """One torch thread for the calling thread: blocks run side by side, and fronts are too small to be split."""
-    import torch
-
-    torch.set_num_threads(1)
 
 
 def dtype_of(kind: str, depth: int) -> np.dtype[Any]:
@@ -337,6 +220,11 @@ def _middle(array: NDArray[Any]) -> NDArray[Any]:
     return np.ascontiguousarray(array[top : top + rows, left : left + columns])
 
 
+def _middle_bytes(array: NDArray[Any]) -> NDArray[Any]:
+    rows = max(1, _TRIED * len(array) // array.nbytes)
+    return array[max(0, (len(array) - rows) // 2) :][:rows]
+
+
 def named(symbols: Symbols, name: str, mark: bytes, settings: Settings) -> Road:
     """The road of a part that was read from an archive; raises ModelError for an unknown or different model."""
     model = None
@@ -349,7 +237,7 @@ def pack_side(side: bytes, settings: Settings) -> bytes:
     """Side data: its length, its road, and the payload."""
     coded = Bytes(settings).encode(np.frombuffer(side, np.uint8)) if len(side) >= _SMALLEST_SIDE else None
     if coded is None:
-        return pack(len(side), STORED) + side
+        return pack(len(side), Stored.number) + side
     return pack(len(side), coded.road) + coded.payload
 
 

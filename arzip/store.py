@@ -25,6 +25,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from arzip.errors import ModelError
+from arzip.exact.small_gru import SmallGRU, small_gru
 from arzip.exact.small_net import SmallNet, small_net
 from arzip.mixing.byte_road import EngineModel
 from arzip.mixing.byte_state import Primer
@@ -35,6 +36,7 @@ __all__ = ["FINGERPRINT", "Loaded", "adopt_members", "find", "fingerprint", "loa
 
 FINGERPRINT = 4  # bytes
 _GUIDED = "guided_net"  # the family of nets that the picture engine takes
+_TEXT_NET = "text_net"  # the family of nets that read along with the byte engine
 _PRIMER = "primer"  # the family of what is no net, but tables for the byte engine
 _WEIGHTS, _RECIPE = "weights.safetensors", "recipe.toml"
 
@@ -49,6 +51,7 @@ class Loaded:
     fingerprint: bytes
     small: SmallNet | None  # what the picture engine takes, of nets that are made for it
     primer: Primer | None  # what the byte engine begins with
+    gru: SmallGRU | None  # what reads along with the byte engine
     _made: Callable[[], tuple[Any, Any]]
 
     @property
@@ -101,7 +104,7 @@ def _counting(name: str) -> Loaded:
 
     mark = hashlib.sha256(f"counting {_COUNTING[name]} version 1".encode()).digest()[:FINGERPRINT]
     made = None, Counting(_COUNTING[name])
-    return Loaded(name, "counting", "bytes", mark, None, None, lambda: made)
+    return Loaded(name, "counting", "bytes", mark, None, None, None, lambda: made)
 
 
 @lru_cache(maxsize=16)
@@ -116,15 +119,17 @@ def _load(folder: Path, engine: str | None, device: str) -> Loaded:
     if recipe.net == _PRIMER:
         primer = unpacked(tensors, bucket_bits=int(recipe.architecture["bucket_bits"]))
         model = None, EngineModel(1, primer)
-        return Loaded(recipe.id, recipe.net, "bytes", mark, None, primer, lambda: model)
+        return Loaded(recipe.id, recipe.net, "bytes", mark, None, primer, None, lambda: model)
     made = lru_cache(maxsize=1)(lambda: _placed(folder, recipe, tensors, engine, device))
     if recipe.net == _GUIDED:
         small = small_net(tensors, planes=3, depth=int(recipe.architecture["depth"]))
-        return Loaded(recipe.id, recipe.net, "image", mark, small, None, made)
+        return Loaded(recipe.id, recipe.net, "image", mark, small, None, None, made)
+    if recipe.net == _TEXT_NET:
+        return Loaded(recipe.id, recipe.net, "bytes", mark, None, None, small_gru(tensors), made)
     made()
     from arzip.nets import NETS
 
-    return Loaded(recipe.id, recipe.net, NETS[recipe.net].kind, mark, None, None, made)
+    return Loaded(recipe.id, recipe.net, NETS[recipe.net].kind, mark, None, None, None, made)
 
 
 def _placed(

@@ -9,6 +9,7 @@ import torch
 from arzip.exact.engine import Engine
 from arzip.nets.guided_net import GuidedNet
 from arzip.nets.local_pixelcnn import LocalPixelCNN
+from arzip.nets.text_net import TextNet
 
 PHOTO = "photo-1"
 torch.set_num_threads(1)  # fronts are too small to be split, and spinning threads disturb each other
@@ -45,6 +46,18 @@ def small_guided_net(seed: int = 0, *, width: int = 24, depth: int = 1, componen
             parameter.mul_(2.0).add_(0.05 * torch.randn_like(parameter))
     net.freeze()
     net.place(Engine("fp32", "cpu"))
+    return net
+
+
+def small_text_net(kind: str = "fp32", seed: int = 0) -> TextNet:
+    """The same for bytes."""
+    torch.manual_seed(seed)
+    net = TextNet(units=40, pairs=32, words=64)
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.mul_(2.0).add_(0.2 * torch.randn_like(parameter))
+    net.freeze()
+    net.place(Engine(kind, "cpu"))
     return net
 
 

@@ -20,10 +20,11 @@ from arzip.coding.drive import encode_symbols
 from arzip.exact.engine import Engine
 from arzip.mixing.byte_road import EngineModel
 from arzip.mixing.drawing_road import encode_drawing
+from arzip.nets.char_rnn import TextModel
 from arzip.nets.guided_model import GuidedModel
 from arzip.nets.picture_model import PictureModel
 from arzip.pictures import encode_picture
-from tests.conftest import small_guided_net, small_net
+from tests.conftest import small_guided_net, small_net, small_text_net
 kind, threads = sys.argv[1], int(sys.argv[2])
 torch.set_num_threads(threads)
 random = np.random.default_rng(7)
@@ -40,6 +41,9 @@ words += encode_picture(pixels, 8, profile=2, net=None)[0]
 words += encode_drawing(pixels // 40 * 40, 8)[0]
 text = np.frombuffer(b"the exact net knows no float, " * 40, np.uint8)
 words += encode_symbols(EngineModel(3), text).words
+reader = small_text_net(kind)
+words += encode_symbols(EngineModel(2, None, reader.compiled()), text).words
+words += encode_symbols(TextModel(reader), text).words
 print(hashlib.sha256(words).hexdigest())
 """
 

@@ -13,11 +13,12 @@ from arzip.errors import CorruptArchive, ModelError
 from arzip.mixing.byte_road import EngineModel, decode_bytes, encode_bytes
 from arzip.mixing.byte_state import Primer
 from arzip.mixing.mixer import WEIGHT_LIMIT
-from arzip.mixing.priming import packed, prime, unpacked
+from arzip.mixing.priming import packed, prime, settle, unpacked
 from arzip.primed import decode_primed, encode_primed
 from arzip.roads import Bytes
 from arzip.settings import Settings
 from arzip.training.publish import train_and_publish
+from tests.conftest import small_text_net
 from tests.laws import check_causality, check_parity, check_road
 
 WORDS = b"the cat of a mason had borrowed his kettle and never brought it back to any village where bread was".split()
@@ -64,8 +65,20 @@ def test_judges_choose_what_is_kept() -> None:
     symbols = text(9, 500)
     judged = prime(texts, [text(seed, 600) for seed in range(2, 10)], bucket_bits=6, reading_bits=14)
     blind = prime(texts, [], bucket_bits=6, reading_bits=14)
-    sizes = [len(encode_bytes(symbols, lanes=1, primer=p)[0]) for p in (judged, blind)]
-    assert sizes[0] < sizes[1]
+    ideal = [encode_bytes(symbols, lanes=1, primer=p)[1] for p in (judged, blind)]
+    assert ideal[0] < ideal[1]
+
+
+def test_settling_suits_the_mixers_to_the_table(primer: Primer) -> None:
+    settled = settle(primer, [text(seed, 400) for seed in range(20, 32)])
+    assert np.array_equal(settled.slots, primer.slots) and not settled.beside_net.size
+    ideal = [encode_bytes(text(9, 500), lanes=1, primer=p)[1] for p in (settled, primer)]
+    assert ideal[0] < ideal[1]
+    net = small_text_net().compiled()
+    beside = settle(settled, [text(seed, 400) for seed in range(20, 32)], net)
+    assert np.array_equal(beside.weights, settled.weights) and np.array_equal(beside.cells, settled.cells)
+    ideal = [encode_bytes(text(9, 500), lanes=1, primer=p, net=net)[1] for p in (beside, settled)]
+    assert ideal[0] < ideal[1]
 
 
 def test_its_file(primer: Primer, tmp_path: Path) -> None:
@@ -86,7 +99,8 @@ def test_a_recipe_makes_one(tmp_path: Path) -> None:
     (tmp_path / "texts/words.txt").write_bytes(b"\0".join(text(seed, 900).tobytes() for seed in range(90)))
     (tmp_path / "recipe.toml").write_text(
         'id = "words"\nnet = "primer"\ncorpus = "texts"\nseed = 1\n[architecture]\nbucket_bits = 8\n[data]\n'
-        'longest = 800\n[data.megabytes]\n"words.txt" = 0.03\n[data.judges]\n"words.txt" = 2\n'
+        'longest = 800\nnets = []\n[data.megabytes]\n"words.txt" = 0.03\n[data.judges]\n"words.txt" = 2\n'
+        '[data.settling]\n"words.txt" = 8\n'
     )
     line = train_and_publish(tmp_path / "recipe.toml", output=tmp_path / "words", runs=tmp_path / "runs", device="cpu")
     with_it, without = (float(line.split(before)[1].split()[0]) for before in ("at ", "bits/byte, "))
@@ -108,17 +122,18 @@ def test_archives_take_it_where_it_helps() -> None:
 
 
 def test_a_foreign_primer_is_refused() -> None:
-    payload, _, label = encode_primed(np.frombuffer(ENGLISH, np.uint8), lanes=1)
-    assert label == "text-1" and decode_primed(payload, len(ENGLISH)) == ENGLISH
-    with pytest.raises(CorruptArchive, match="primer"):
-        decode_primed(b"\xfa" + payload[1:], len(ENGLISH))
-    with pytest.raises(ModelError, match="other tables"):
-        decode_primed(payload[:1] + bytes([payload[1] ^ 1]) + payload[2:], len(ENGLISH))
+    payload, _, label = encode_primed(np.frombuffer(ENGLISH, np.uint8), lanes=1, net=False)
+    assert label == "text-1" and decode_primed(payload, len(ENGLISH), net=False) == ENGLISH
+    with pytest.raises(CorruptArchive, match="model"):
+        decode_primed(b"\xfa" + payload[1:], len(ENGLISH), net=False)
+    with pytest.raises(ModelError, match="other weights"):
+        decode_primed(payload[:1] + bytes([payload[1] ^ 1]) + payload[2:], len(ENGLISH), net=False)
 
 
-def test_costs_add_up() -> None:
-    road = Bytes(Settings())
+@pytest.mark.parametrize(("level", "label"), [(3, "text-1"), (5, "text-1 text-s-1")])
+def test_costs_add_up(level: int, label: str) -> None:
+    road = Bytes(Settings(level=level))
     block = np.frombuffer(ENGLISH, np.uint8)
     coded = road.encode(block)
-    assert coded.label == "text-1"
+    assert coded.label == label
     assert road.costs(coded.road, block).sum() == pytest.approx(coded.ideal_bits)

@@ -31,6 +31,7 @@ LAYERS = [
     ["nets", "formats", "container"],
     ["store", "pictures", "audio"],
     ["primed"],
+    ["ways"],
     ["roads"],
     ["archive"],
     ["seeking"],

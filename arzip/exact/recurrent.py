@@ -24,36 +24,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from arzip.compiled import Integer, compiled, inlined
 from arzip.exact.fixed import signed8, straight_through, wide
+from arzip.exact.gates import STATE_POINT, SUM_POINT, gru, lstm
 from arzip.exact.layers import Dense, Layer
-from arzip.exact.lookup import SIGMOID_LIMIT, SIGMOID_STEPS, sigmoid_table
 
 __all__ = ["GRU", "HIDDEN", "LSTM", "SUMS", "Recurrent"]
 
 HIDDEN = signed8(7)
-SUMS = wide(10)  # before the gates
-_GATE, _STATE, _CELL = 15, 14, 12  # fractional bits
-_ONE = 1 << _GATE
-_LIMIT = 8  # beyond it a gate is shut or open
-_STEPS = 64  # entries per unit
-_DROPPED = SUMS.point - 6
-_CELL_DROPPED = _CELL - 6
-_CELL_END = (16 << _CELL) - 1
-
-
-def _sigmoids() -> NDArray[np.int32]:
-    """sigmoid(i / 64) * 2**15 for i = -1024 .. 1024, from the integer table, by interpolation at odd i."""
-    fine, ratio = sigmoid_table(), _STEPS // SIGMOID_STEPS
-    values = []
-    for i in range(-2 * _LIMIT * _STEPS, 2 * _LIMIT * _STEPS + 1):
-        left, half = divmod(i + SIGMOID_LIMIT * _STEPS, ratio)
-        values.append(((int(fine[left]) + int(fine[left + half])) // 2 + (1 << 14)) >> 15)
-    return np.array(values, dtype=np.int32)
-
-
-_SIGMOIDS = _sigmoids()
-_MIDDLE = 2 * _LIMIT * _STEPS
+SUMS = wide(SUM_POINT)  # before the gates
 
 
 class Recurrent(Layer):
@@ -99,7 +77,9 @@ class Recurrent(Layer):
         return after, self._small(after[0])
 
     def _small(self, h: NDArray[np.int32]) -> Tensor:
-        rounded = np.clip((h + (1 << (_STATE - HIDDEN.point - 1))) >> (_STATE - HIDDEN.point), HIDDEN.low, HIDDEN.high)
+        rounded = np.clip(
+            (h + (1 << (STATE_POINT - HIDDEN.point - 1))) >> (STATE_POINT - HIDDEN.point), HIDDEN.low, HIDDEN.high
+        )
         return torch.from_numpy(rounded).to(self.engine.device, self.engine.small)
 
     def _state_of(self) -> tuple[str, ...]:
@@ -128,7 +108,7 @@ class GRU(Recurrent):
         return (candidate + z * (h - candidate),)
 
     def _exact_step(self, x: NDArray[Any], q: NDArray[Any], state: Any, after: Any) -> None:
-        _gru(x, q, state[0], after[0])
+        gru(x, q, state[0], after[0])
 
 
 class LSTM(Recurrent):
@@ -146,49 +126,4 @@ class LSTM(Recurrent):
         return o * torch.tanh(c), c
 
     def _exact_step(self, x: NDArray[Any], q: NDArray[Any], state: Any, after: Any) -> None:
-        _lstm(x, q, state[1], after[0], after[1])
-
-
-@inlined
-def _sigmoid(p: Integer, dropped: Integer) -> Integer:
-    """In units of 2**-15; p has 6 + dropped fractional bits."""
-    i = (p + (1 << (dropped - 1))) >> dropped
-    return np.int64(_SIGMOIDS[min(max(i, -_MIDDLE), _MIDDLE) + _MIDDLE])
-
-
-@inlined
-def _tanh(p: Integer, dropped: Integer) -> Integer:
-    """2 s(2 p) - 1 in units of 2**-15."""
-    return 2 * _sigmoid(2 * p, dropped) - _ONE
-
-
-@inlined
-def _shifted(x: Integer, bits: Integer) -> Integer:
-    return (x + (1 << (bits - 1))) >> bits
-
-
-@compiled
-def _gru(x: NDArray[Any], q: NDArray[Any], h: NDArray[Any], after: NDArray[Any]) -> None:
-    lanes, units = h.shape
-    for n in range(lanes):
-        for j in range(units):
-            r = _sigmoid(np.int64(x[n, j]) + q[n, j], _DROPPED)
-            z = _sigmoid(np.int64(x[n, units + j]) + q[n, units + j], _DROPPED)
-            p = np.int64(x[n, 2 * units + j]) + _shifted(r * q[n, 2 * units + j], _GATE)
-            candidate = _shifted(_tanh(p, _DROPPED), _GATE - _STATE)
-            after[n, j] = candidate + _shifted(z * (h[n, j] - candidate), _GATE)
-
-
-@compiled
-def _lstm(x: NDArray[Any], q: NDArray[Any], c: NDArray[Any], h: NDArray[Any], after: NDArray[Any]) -> None:
-    lanes, units = c.shape
-    for n in range(lanes):
-        for j in range(units):
-            i = _sigmoid(np.int64(x[n, j]) + q[n, j], _DROPPED)
-            f = _sigmoid(np.int64(x[n, units + j]) + q[n, units + j], _DROPPED)
-            o = _sigmoid(np.int64(x[n, 2 * units + j]) + q[n, 2 * units + j], _DROPPED)
-            g = _tanh(np.int64(x[n, 3 * units + j]) + q[n, 3 * units + j], _DROPPED)
-            cell = _shifted(f * c[n, j], _GATE) + _shifted(i * g, 2 * _GATE - _CELL)
-            cell = min(max(cell, -_CELL_END), _CELL_END)
-            after[n, j] = cell
-            h[n, j] = _shifted(o * _tanh(cell, _CELL_DROPPED), 2 * _GATE - _STATE)
+        lstm(x, q, state[1], after[0], after[1])

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from arzip.errors import UnsupportedInput
+from arzip.exact.small_gru import SmallGRU, new_gru_state, no_gru
 from arzip.mixing.byte_kernel import open_front, read_block, run_block, step
 from arzip.mixing.byte_state import MOST_PRIORS, PRIOR_CLASSES, ByteState, Primer, new_byte_state
 
@@ -40,10 +41,12 @@ class ByteEngine:
         priors: int = 0,
         bucket_bits: int | None = None,
         primer: Primer | None = None,
+        net: SmallGRU | None = None,
     ) -> None:
         """Prepare for a block of `size` bytes; `bucket_bits` limits the slot tables to 64 * 2^bucket_bits bytes.
 
-        A primer is what another engine has learned; without one the engine knows nothing.
+        A primer is what another engine has learned; without one the engine knows nothing. A net reads along with the
+        engine and is its only prior.
 
         With `priors` > 0 every prediction is given that many outside opinions: int32 [priors, 2, bits], where [:, 0]
         is P(bit = 1) in 2^-16, within 1 .. 65535, and [:, 1] a certainty class below 64 that picks mixer weights.
@@ -52,13 +55,17 @@ class ByteEngine:
             raise UnsupportedInput(f"a block of {size} bytes is beyond the engine's limit of {_MOST_BYTES}")
         if not 1 <= lanes <= MOST_LANES:
             raise UnsupportedInput(f"{lanes} lanes are outside 1 .. {MOST_LANES}")
+        if net is not None:
+            priors = 1
         if not 0 <= priors <= MOST_PRIORS:
             raise UnsupportedInput(f"{priors} priors are outside 0 .. {MOST_PRIORS}")
         if bucket_bits is not None and not 0 <= bucket_bits <= 24:
             raise UnsupportedInput(f"slot tables of 2^{bucket_bits} buckets are outside 2^0 .. 2^24")
         self._state = new_byte_state(size, lanes=lanes, priors=priors, bucket_bits=bucket_bits, primer=primer)
-        self._no_priors = np.zeros((0, 2, 0), np.int32)
-        self._priors = priors
+        self._net = no_gru() if net is None else net
+        self._mind = new_gru_state(self._net, 0 if net is None else lanes)
+        self._opinions = np.zeros((0, 2, 0) if net is None else (1, 2, lanes), np.int32)
+        self._priors = priors if net is None else 0  # those that come from outside
         self._bits = self._nothing = np.zeros(0, np.int32)
         self._live = 0
         self._out = np.zeros(lanes, np.int32)
@@ -94,12 +101,12 @@ class ByteEngine:
         for first in range(0, length, fronts):
             most = 8 * lanes * min(fronts, length - first)
             p, bits = np.zeros(most, np.int32), np.zeros(most, np.int32)
-            made = run_block(symbols, first + fronts, opinions, p, bits, *self._state)
+            made = run_block(symbols, first + fronts, opinions, self._net, self._mind, p, bits, *self._state)
             yield p[:made], bits[:made]
 
     def read(self, words: np.ndarray, coder: np.ndarray) -> np.ndarray:
         """Read the whole block, uint8 [n], from words with their `compiled_coder` state; on a fresh engine."""
-        read_block(words, coder, self._out.copy(), self._no_priors, *self._arguments)
+        read_block(words, coder, self._out.copy(), self._opinions, self._net, self._mind, *self._arguments)
         return self.symbols
 
     def predict(self, priors: np.ndarray | None = None) -> np.ndarray | None:
@@ -107,8 +114,8 @@ class ByteEngine:
 
         Learns what was observed first. The array is overwritten by the next call.
         """
-        opinions = self._no_priors if priors is None and not self._priors else self._checked(priors, 0)
-        live = self._live = step(self._bits, opinions, *self._arguments)
+        opinions = self._opinions if priors is None and not self._priors else self._checked(priors, 0)
+        live = self._live = step(self._bits, opinions, self._net, self._mind, *self._arguments)
         self._bits = self._nothing
         if self._priors and opinions.shape[2] < live:
             raise UnsupportedInput(f"{live} lanes need as many prior opinions, got {opinions.shape[2]}")
@@ -122,8 +129,10 @@ class ByteEngine:
 
     def _checked(self, priors: np.ndarray | None, bits: int) -> np.ndarray:
         """The priors as the kernels want them; refused when their number or values do not fit."""
+        if priors is None and not self._priors:
+            return self._opinions
         if priors is None:
-            priors = self._no_priors
+            priors = np.zeros((0, 2, 0), np.int32)
         if priors.ndim != 3 or priors.shape[:2] != (self._priors, 2) or (self._priors and priors.shape[2] < bits):
             raise UnsupportedInput(f"expected priors [{self._priors}, 2, bits], got {list(priors.shape)}")
         if priors.size and not (

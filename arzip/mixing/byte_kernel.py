@@ -9,6 +9,7 @@ import numpy as np
 
 from arzip.coding.compiled_coder import read_bit
 from arzip.compiled import Integer, compiled, inlined
+from arzip.exact.small_gru import GRUState, SmallGRU, advance
 from arzip.mixing import byte_state as at
 from arzip.mixing.byte_contexts import (
     BIT,
@@ -24,7 +25,7 @@ from arzip.mixing.byte_contexts import (
     track_symbol,
     vote_width,
 )
-from arzip.mixing.byte_lane import learn_lane, predict_lane
+from arzip.mixing.byte_lane import learn_lane, predict_lane, prior_of
 from arzip.mixing.byte_state import ByteState
 from arzip.mixing.match_model import EXPECTED, LENGTH, LENGTH_CLASSES, MATCH_FIELDS, MISSES, follow_match, length_class
 from arzip.mixing.prefetch import prefetch
@@ -116,7 +117,7 @@ def _follow_matches(s: ByteState, lane: Integer, symbol: Integer, here: Integer,
 
 
 @inlined
-def _close_front(s: ByteState, live: Integer) -> None:
+def _close_front(s: ByteState, net: SmallGRU, state: GRUState, live: Integer) -> None:
     """Write the front's bytes down and let everything at byte level learn them."""
     offset = s.shared[FRONT] + 1
     for lane in range(live):
@@ -129,6 +130,8 @@ def _close_front(s: ByteState, live: Integer) -> None:
         track_symbol(s.rows, lane, symbol, here - 1)
         vote_width(s.shared, s.pairs, lane, s.rows[lane, TAIL], here - 1)
         _follow_matches(s, lane, symbol, here, offset)
+        if net.inner.shape[0] > 0:
+            advance(net, state, lane, symbol)
     s.shared[FRONT] += 1
     s.shared[SEEN] += live
 
@@ -142,14 +145,22 @@ def live_lanes(size: Integer, lanes: Integer, lane_length: Integer, front: Integ
 
 
 @inlined
-def _predict_front(s: ByteState, priors: np.ndarray, place: Integer, out: np.ndarray, live: Integer) -> None:
-    """Write P(bit = 1) of every live lane to out[place ..]; priors are read from the same place on."""
+def _predict_front(
+    s: ByteState, state: GRUState, priors: np.ndarray, place: Integer, out: np.ndarray, live: Integer
+) -> None:
+    """Write P(bit = 1) of every live lane to out[place ..]; priors are read from the same place on, or from the net."""
     for lane in range(np.uintp(live)):
-        out[np.uintp(place) + lane] = predict_lane(s, lane, priors, place + np.int64(lane)) << CODER_SHIFT
+        asked = place + np.int64(lane)
+        if state.tree.shape[0] > 0:
+            asked = np.int64(lane)
+            priors[0, 0, lane], priors[0, 1, lane] = prior_of(state.tree, lane, s.rows[lane, PARTIAL])
+        out[np.uintp(place) + lane] = predict_lane(s, lane, priors, asked) << CODER_SHIFT
 
 
 @inlined
-def _learn_front(s: ByteState, bits: np.ndarray, selectors: Integer, live: Integer) -> Integer:
+def _learn_front(
+    s: ByteState, net: SmallGRU, state: GRUState, bits: np.ndarray, selectors: Integer, live: Integer
+) -> Integer:
     """Learn the bits of every live lane and move to the next bit, opening a new front after the eighth."""
     rate = np.int64(LAST_RATE) + FIRST_RATE * RATE_BYTES // (RATE_BYTES + s.shared[SEEN])
     for lane in range(np.uintp(live)):
@@ -159,7 +170,7 @@ def _learn_front(s: ByteState, bits: np.ndarray, selectors: Integer, live: Integ
         _second_nibble(s, live)
     elif s.shared[BIT] == 8:
         s.shared[BIT] = 0
-        _close_front(s, live)
+        _close_front(s, net, state, live)
         live = live_lanes(s.block.shape[0], s.rows.shape[0], s.shared[LANE_LENGTH], s.shared[FRONT])
         open_front(s, live)
     return live
@@ -170,6 +181,8 @@ def run_block(
     symbols: np.ndarray,
     until: Integer,
     priors: np.ndarray,
+    net: SmallGRU,
+    state: GRUState,
     out: np.ndarray,
     taken: np.ndarray,
     block: np.ndarray,
@@ -189,7 +202,7 @@ def run_block(
     """Go on through a block whose symbols (uint8 [n]) are known, to the front `until`; return the decisions made.
 
     Each leaves its probability in `out` (int32, in 2^-24) and its bit in `taken` (int32), in decoding order; priors
-    are read from the same places.
+    are read from the same places. With a net, priors [1, 2, L] are where its opinions are put.
     """
     s = ByteState(block, slots, primer, rows, work, inputs, cells, weights, knots, indirect, tables, pairs, shared)
     lanes = rows.shape[0]
@@ -199,12 +212,12 @@ def run_block(
     while live > 0 and shared[FRONT] < until:
         front = shared[FRONT]
         shift = 7 - shared[BIT]
-        _predict_front(s, priors, place, out, live)
+        _predict_front(s, state, priors, place, out, live)
         bits = taken[place:]
         for lane in range(live):
             bits[lane] = (np.int64(symbols[np.uintp(lane * length + front)]) >> shift) & 1
         place += live
-        live = _learn_front(s, bits, at.SELECTORS + priors.shape[0], live)
+        live = _learn_front(s, net, state, bits, at.SELECTORS + priors.shape[0], live)
     return place
 
 
@@ -214,6 +227,8 @@ def read_block(
     coder: np.ndarray,
     bits: np.ndarray,
     priors: np.ndarray,
+    net: SmallGRU,
+    state: GRUState,
     out: np.ndarray,
     block: np.ndarray,
     slots: np.ndarray,
@@ -236,16 +251,18 @@ def read_block(
     s = ByteState(block, slots, primer, rows, work, inputs, cells, weights, knots, indirect, tables, pairs, shared)
     live = live_lanes(block.shape[0], rows.shape[0], shared[LANE_LENGTH], np.int64(0))
     while live > 0:
-        _predict_front(s, priors, np.int64(0), out, live)
+        _predict_front(s, state, priors, np.int64(0), out, live)
         for lane in range(live):
             bits[lane] = read_bit(coder, words, np.int64(out[lane]))
-        live = _learn_front(s, bits, at.SELECTORS + priors.shape[0], live)
+        live = _learn_front(s, net, state, bits, at.SELECTORS + priors.shape[0], live)
 
 
 @compiled
 def step(
     bits: np.ndarray,
     priors: np.ndarray,
+    net: SmallGRU,
+    state: GRUState,
     out: np.ndarray,
     block: np.ndarray,
     slots: np.ndarray,
@@ -268,7 +285,7 @@ def step(
     s = ByteState(block, slots, primer, rows, work, inputs, cells, weights, knots, indirect, tables, pairs, shared)
     live = live_lanes(block.shape[0], rows.shape[0], shared[LANE_LENGTH], shared[FRONT])
     if bits.shape[0] > 0:
-        live = _learn_front(s, bits, at.SELECTORS + priors.shape[0], live)
+        live = _learn_front(s, net, state, bits, at.SELECTORS + priors.shape[0], live)
     if priors.shape[2] >= live or priors.shape[0] == 0:
-        _predict_front(s, priors, np.int64(0), out, live)
+        _predict_front(s, state, priors, np.int64(0), out, live)
     return live

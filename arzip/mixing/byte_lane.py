@@ -17,7 +17,7 @@ from arzip.mixing.nonlinear import squash, stretch
 from arzip.mixing.prefetch import prefetch
 from arzip.mixing.slots import NODES, hash_pair
 
-__all__ = ["learn_lane", "predict_lane"]
+__all__ = ["learn_lane", "predict_lane", "prior_of"]
 
 SILENT = np.int64(at.SILENT)
 LAST_BLEND = 2303  # a blend may say e^-9 before the final mixer,
@@ -140,6 +140,14 @@ def _gather(s: ByteState, lane: Integer, partial: Integer, bit: Integer) -> None
     work[lane, at.CHOSEN + 3] = at.BY_KNOWN + (bit << 5) + known * 4 + word_known
     work[lane, at.CHOSEN + 4] = at.BY_ABOVE + s.rows[lane, ABOVE]
     work[lane, at.CHOSEN + 5] = at.BY_SECOND + ((tail >> 8) & 255)
+
+
+@inlined
+def prior_of(tree: np.ndarray, lane: Integer, partial: Integer) -> tuple[Integer, Integer]:
+    """What a net's tree of masses, int64 [L, 512], says of the next bit: P(bit = 1) in 2^-16, and a certainty class."""
+    one, both = tree[lane, np.uintp(2 * partial + 1)], tree[lane, np.uintp(partial)]
+    probability = min(max((one << 16) // both, np.int64(1)), np.int64(65535))
+    return probability, probability >> 10
 
 
 @inlined

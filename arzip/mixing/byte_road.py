@@ -2,8 +2,8 @@
 
     payload = lanes u8, then the coder's words
 
-Both directions run the engine over the whole block in one compiled loop, the same functions in the same order. Without
-a net to batch for, one lane is best: every further one takes context from nearby (docs/bytes.md).
+Both directions run the engine, and the net that may read along, over the whole block in one compiled loop, the same
+functions in the same order. One lane is best: every further one takes context from nearby (docs/bytes.md).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from arzip.coding.compiled_coder import closed, start, words_of
 from arzip.coding.drive import encode_symbols
 from arzip.coding.length import ideal_bits
 from arzip.errors import CorruptArchive
+from arzip.exact.small_gru import SmallGRU
 from arzip.mixing.byte_engine import ByteEngine
 from arzip.mixing.byte_state import Primer
 
@@ -26,25 +27,29 @@ __all__ = ["EngineModel", "decode_bytes", "encode_bytes", "engine_of"]
 _LANES_LIMIT = 64
 
 
-def encode_bytes(plain: NDArray[np.uint8], *, lanes: int | None, primer: Primer | None = None) -> tuple[bytes, float]:
+def encode_bytes(
+    plain: NDArray[np.uint8], *, lanes: int | None, primer: Primer | None = None, net: SmallGRU | None = None
+) -> tuple[bytes, float]:
     """The payload of a block uint8 [n] and the engine's own code length in bits."""
-    model = engine_of(plain, lanes, primer)
+    model = engine_of(plain, lanes, primer, net)
     coded = encode_symbols(model, plain)
     return bytes([model.lanes]) + coded.words, coded.ideal_bits
 
 
-def engine_of(plain: NDArray[np.uint8], lanes: int | None, primer: Primer | None = None) -> EngineModel:
+def engine_of(
+    plain: NDArray[np.uint8], lanes: int | None, primer: Primer | None = None, net: SmallGRU | None = None
+) -> EngineModel:
     """The engine that `encode_bytes` takes for a block."""
-    return EngineModel(min(lanes or 1, max(1, len(plain))), primer)
+    return EngineModel(min(lanes or 1, max(1, len(plain))), primer, net)
 
 
-def decode_bytes(payload: bytes, size: int, primer: Primer | None = None) -> bytes:
+def decode_bytes(payload: bytes, size: int, primer: Primer | None = None, net: SmallGRU | None = None) -> bytes:
     """The block of `size` bytes; raises CorruptArchive."""
     if len(payload) % 4 != 1 or not 1 <= payload[0] <= _LANES_LIMIT:
         raise CorruptArchive("a frame declares an impossible number of lanes: the archive is damaged")
     words = words_of(payload[1:])
     coder = start(words)
-    plain = ByteEngine(size, lanes=payload[0], primer=primer).read(words, coder)
+    plain = ByteEngine(size, lanes=payload[0], primer=primer, net=net).read(words, coder)
     if not closed(coder, words):
         raise CorruptArchive("a coded stream contradicts its model: the archive is damaged")
     return plain.tobytes()
@@ -53,12 +58,12 @@ def decode_bytes(payload: bytes, size: int, primer: Primer | None = None) -> byt
 class EngineModel:
     """The engine as a causal model of uint8 [T], cut into contiguous lanes."""
 
-    def __init__(self, lanes: int, primer: Primer | None = None) -> None:
-        self.lanes, self.primer = lanes, primer
+    def __init__(self, lanes: int, primer: Primer | None = None, net: SmallGRU | None = None) -> None:
+        self.lanes, self.primer, self.net = lanes, primer, net
 
     def predictions(self, symbols: NDArray[np.uint8]) -> Iterator[tuple[Prediction, NDArray[np.int32]]]:
         """All decisions of the block, front by front, bit by bit, lane by lane."""
-        engine = ByteEngine(len(symbols), lanes=self.lanes, primer=self.primer)
+        engine = ByteEngine(len(symbols), lanes=self.lanes, primer=self.primer, net=self.net)
         yield from engine.predictions(np.ascontiguousarray(symbols))
 
     def code_lengths(self, symbols: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -79,4 +84,4 @@ class EngineModel:
 
     def stepper(self, shape: tuple[int, ...]) -> ByteEngine:
         """A walk over a block of shape [T]."""
-        return ByteEngine(shape[0], lanes=self.lanes, primer=self.primer)
+        return ByteEngine(shape[0], lanes=self.lanes, primer=self.primer, net=self.net)

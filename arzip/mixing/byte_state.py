@@ -87,7 +87,7 @@ BY_SECOND = BY_ABOVE + 256
 BY_PRIOR = BY_SECOND + 256
 FINAL_ROWS = 256 + LENGTH_CLASSES * 8  # by the partial byte, and as BY_MATCH
 
-PRIMED_BYTES = 20000  # what a primed engine is taken to have seen: its mixers move less
+PRIMED_BYTES = 80000  # what a primed engine is taken to have seen: its mixers move less
 _ONE = 65536
 _MOST_BUCKET_BITS = 21
 
@@ -141,6 +141,7 @@ class Primer(NamedTuple):
     slots: np.ndarray  # uint8, a table of its own, as `new_slots` makes them
     cells: np.ndarray  # uint32 [WIDE_CELLS]
     weights: np.ndarray  # int32 [BY_PRIOR + FINAL_ROWS, PRIOR_INPUTS]
+    beside_net: np.ndarray  # int32, the weights of an engine with one prior, a net; of no size for a primer without
     indirect: np.ndarray  # uint16 [65536]
 
 
@@ -169,8 +170,11 @@ def new_byte_state(
     cells = _first_cells(min(max(size_bits + 2, 12), 20))
     if primer is not None:
         cells[:WIDE_CELLS] = primer.cells
-        weights[:BY_PRIOR, :PRIOR_INPUTS] = primer.weights[:BY_PRIOR]
-        weights[-FINAL_ROWS:, :SELECTORS] = primer.weights[BY_PRIOR:, :SELECTORS]
+        if priors == 1 and primer.beside_net.size:
+            weights[:, : PRIOR_INPUTS + 2] = primer.beside_net
+        else:
+            weights[:BY_PRIOR, :PRIOR_INPUTS] = primer.weights[:BY_PRIOR]
+            weights[-FINAL_ROWS:, :SELECTORS] = primer.weights[BY_PRIOR:, :SELECTORS]
         shared[SEEN] = PRIMED_BYTES
     return ByteState(
         block=np.zeros(size, np.uint8),

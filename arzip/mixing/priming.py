@@ -3,35 +3,41 @@
     primer = prime(texts, judges, bucket_bits=17)        ByteEngine(size, lanes=1, primer=primer)
 
 An engine reads the texts once, with tables that hardly forget. Of its slots of bit histories (slots.py) a smaller table
-keeps, bucket by bucket, those that most of some other documents asked for; mixers and small maps are kept whole. A new
-engine looks there whenever it meets a context for the first time, so a file begins as if much text had gone before it,
-at no cost in time: Mahoney (2005 [1], section 4) primes the same kind of engine with a dictionary.
+keeps, bucket by bucket, those that most of some other documents asked for. A new engine looks there whenever it meets a
+context for the first time, so a file begins as if much text had gone before it, at no cost in time: Mahoney (2005 [1],
+section 4) primes the same kind of engine with a dictionary. Mixers and small maps are then settled (`settle`) by fresh
+engines that read third documents from that table, for only they know how far it can be trusted.
 
 [1] https://cs.fit.edu/~mmahoney/compression/cs200516.pdf
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from arzip.errors import ModelError
+from arzip.exact.small_gru import SmallGRU
 from arzip.mixing import byte_state as at
 from arzip.mixing.bit_histories import HISTORY_COUNTS
+from arzip.mixing.byte_contexts import SEEN
 from arzip.mixing.byte_engine import ByteEngine
 from arzip.mixing.byte_state import Primer
 from arzip.mixing.mixer import WEIGHT_LIMIT
 from arzip.mixing.prefetch import LINE_BYTES
 from arzip.mixing.slots import NODES, SLOT_BYTES, SPARE, new_slots
 
-__all__ = ["packed", "prime", "unpacked"]
+__all__ = ["packed", "prime", "settle", "unpacked"]
 
 READING_BITS = 22  # 256 MiB of slots while reading
 _SLOTS = 3  # of a bucket
 _USED = [*range(SPARE), *range(SPARE + 2, SLOT_BYTES)]  # bytes of a slot that say something
 _STRIP = 1 << 12  # buckets that are looked at together
+_SETTLED = 16000  # bytes read of a document: short ones, and beginnings
+_HURRY = 100_000  # bytes that settling engines are taken to have seen: their mixers move slowly
+_NO_WEIGHTS = np.zeros((0, 0), np.int32)
 
 
 def prime(
@@ -46,17 +52,45 @@ def prime(
     for _ in engine.predictions(texts):
         pass
     state = engine.state
-    rows = np.concatenate([state.weights[: at.BY_PRIOR], state.weights[-at.FINAL_ROWS :]])
     whole = Primer(
         slots=state.slots,
         cells=state.cells[: at.WIDE_CELLS].copy(),
-        weights=rows[:, : at.PRIOR_INPUTS].copy(),
+        weights=state.weights[:, : at.PRIOR_INPUTS].copy(),
+        beside_net=_NO_WEIGHTS,
         indirect=state.indirect.copy(),
     )
     wanted = np.zeros((1 << reading_bits, _SLOTS), np.uint16)
     for judge in judges:
         _ask(judge, whole, wanted)
     return whole._replace(slots=_kept(_slots_of(whole.slots), wanted, bucket_bits))
+
+
+def settle(primer: Primer, documents: Sequence[NDArray[np.uint8]], net: SmallGRU | None = None) -> Primer:
+    """The primer with mixer weights and small maps that suit it, learned from documents uint8 [n] that it never saw.
+
+    Each document is read by a fresh engine, which hands weights and maps on to the next; the weights kept are the mean
+    of those after each document but the first quarter. With a net, what is settled are the weights beside it alone.
+    """
+    total, carried = np.zeros((0, 0)), primer
+    for i, document in enumerate(documents):
+        text = document[:_SETTLED]
+        engine = ByteEngine(len(text), lanes=1, primer=carried, net=net)
+        engine.state.shared[SEEN] = _HURRY
+        for _ in engine.predictions(text):
+            pass
+        state = engine.state
+        inputs = at.PRIOR_INPUTS + (0 if net is None else 2)
+        weights = np.ascontiguousarray(state.weights[:, :inputs])
+        if net is None:
+            carried = carried._replace(weights=weights, cells=state.cells[: at.WIDE_CELLS].copy())
+        else:
+            carried = carried._replace(beside_net=weights)
+        if i == len(documents) // 4:
+            total = np.zeros(weights.shape)
+        if i >= len(documents) // 4:
+            total += weights
+    mean = np.floor(total / (len(documents) - len(documents) // 4) + 0.5).astype(np.int32)
+    return carried._replace(weights=mean) if net is None else carried._replace(beside_net=mean)
 
 
 def _slots_of(table: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -104,17 +138,23 @@ def packed(primer: Primer) -> dict[str, NDArray[np.generic]]:
 
 def unpacked(tensors: dict[str, NDArray[np.generic]], *, bucket_bits: int) -> Primer:
     """The inverse; raises ModelError for tensors that are no primer's, or that would break the mixers' bounds."""
+    rows = at.BY_PRIOR + at.FINAL_ROWS
     shapes: dict[str, tuple[tuple[int, ...], type[np.generic]]] = {
         "slots": ((1 << bucket_bits, _SLOTS, len(_USED)), np.uint8),
         "cells": ((at.WIDE_CELLS,), np.uint32),
-        "weights": ((at.BY_PRIOR + at.FINAL_ROWS, at.PRIOR_INPUTS), np.int32),
+        "weights": ((rows, at.PRIOR_INPUTS), np.int32),
+        "beside_net": ((rows + at.PRIOR_CLASSES, at.PRIOR_INPUTS + 2), np.int32),
         "indirect": ((65536,), np.uint16),
     }
+    if "beside_net" in tensors and not tensors["beside_net"].size:
+        del shapes["beside_net"]
     for name, (shape, kind) in shapes.items():
         if name not in tensors or tensors[name].shape != shape or tensors[name].dtype != kind:
             raise ModelError(f"the weights are not those of a primer of 2^{bucket_bits} buckets ({name})")
-    if len(tensors) != len(shapes) or np.abs(tensors["weights"].astype(np.int64)).max() > WEIGHT_LIMIT + 1:
-        raise ModelError("a primer's weights lie outside the mixers' range")
+        if kind is np.int32 and np.abs(tensors[name].astype(np.int64)).max() > WEIGHT_LIMIT + 1:
+            raise ModelError("a primer's weights lie outside the mixers' range")
+    if set(tensors) != set(Primer._fields):
+        raise ModelError("a primer's file holds what no primer has")
     slots = new_slots(bucket_bits)
     _slots_of(slots)[:, :, _USED] = tensors["slots"]
-    return Primer(slots, tensors["cells"], tensors["weights"], tensors["indirect"])
+    return Primer(**{**tensors, "slots": slots})

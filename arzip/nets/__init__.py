@@ -20,6 +20,7 @@ from arzip.nets.picture_model import PictureModel
 from arzip.nets.real_model import RealModel
 from arzip.nets.rnade import RNADE
 from arzip.nets.table_model import TableModel
+from arzip.nets.text_net import TextNet
 
 __all__ = ["NETS", "Family"]
 
@@ -42,4 +43,5 @@ NETS = {
     "made": Family(MADE, TableModel, "table"),
     "nade": Family(NADE, TableModel, "table"),
     "rnade": Family(RNADE, RealModel, "table"),
+    "text_net": Family(TextNet, TextModel, "bytes"),
 }

@@ -1,4 +1,4 @@
-"""From a recipe to a primer's folder: documents drawn from collections, read once, what is worth most kept.
+"""From a recipe to a primer's folder: documents drawn from collections, read once, what is worth most kept, settled.
 
 A document whose hash is divisible by 32 is never read; those of each collection tell what the primer brings, for each
 alone and for an engine that begins with nothing.
@@ -19,7 +19,7 @@ from tqdm import tqdm
 from arzip.errors import UnsupportedInput
 from arzip.mixing.byte_road import encode_bytes
 from arzip.mixing.byte_state import Primer
-from arzip.mixing.priming import packed, prime
+from arzip.mixing.priming import packed, prime, settle
 from arzip.recipe import Recipe
 from arzip.store import load
 from arzip.training.texts import is_held_out, read_documents
@@ -34,6 +34,8 @@ class _Data:
     longest: int  # bytes that are read of a document
     megabytes: dict[str, float]  # to read of each collection
     judges: dict[str, int]  # documents of each that say which contexts are worth keeping
+    settling: dict[str, int]  # documents of each that mixers and small maps are settled with
+    nets: list[str]  # models that may read along; at most one
 
 
 def publish_primer(recipe: Recipe, path: Path, corpus: Path, folder: Path) -> str:
@@ -41,10 +43,13 @@ def publish_primer(recipe: Recipe, path: Path, corpus: Path, folder: Path) -> st
     try:
         data, bits = _Data(**recipe.data), int(recipe.architecture["bucket_bits"])
     except (TypeError, KeyError) as error:
-        raise UnsupportedInput(f"{path}: a primer wants bucket_bits, longest, megabytes, judges ({error})") from error
+        raise UnsupportedInput(
+            f"{path}: a primer wants bucket_bits, longest, megabytes, judges, settling, nets ({error})"
+        ) from error
     random = np.random.default_rng(recipe.seed)
     read: list[bytes] = []
     judges: list[bytes] = []
+    settling: list[bytes] = []
     held_out: dict[str, list[bytes]] = {}
     for name, megabytes in tqdm(data.megabytes.items(), desc="collections", disable=None):
         documents = read_documents(corpus / name)
@@ -54,11 +59,17 @@ def publish_primer(recipe: Recipe, path: Path, corpus: Path, folder: Path) -> st
         judging, kept = kept[: data.judges[name]], kept[data.judges[name] :]
         judges += judging
         ends = np.cumsum([len(d) for d in kept])
-        read += kept[: int(np.searchsorted(ends, megabytes * 1e6)) + 1]
+        reading = int(np.searchsorted(ends, megabytes * 1e6)) + 1
+        read += kept[:reading]
+        settling += kept[reading:][: data.settling[name]]
         held_out[name] = kept_out[:_MEASURED]
     texts = b"\n".join(read[i] for i in random.permutation(len(read)))
     asked = (np.frombuffer(judge, np.uint8) for judge in tqdm(judges, desc="judges", disable=None))
     primer = prime(np.frombuffer(texts, np.uint8), asked, bucket_bits=bits)
+    third = [np.frombuffer(settling[i], np.uint8) for i in random.permutation(len(settling))]
+    primer = settle(primer, third)
+    for name in data.nets:
+        primer = settle(primer, third, load(name).gru)
     folder.mkdir(parents=True, exist_ok=True)
     save_file(packed(primer), folder / "weights.safetensors")
     if path.resolve() != (folder / "recipe.toml").resolve():

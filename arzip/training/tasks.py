@@ -15,6 +15,7 @@ from arzip.training.guided import GuidedSampler
 from arzip.training.loop import Loss, Sampler
 from arzip.training.pictures import PictureSampler
 from arzip.training.samples import RealSampler
+from arzip.training.streams import StreamSampler
 from arzip.training.tables import HeldOutSampler, TableSampler
 from arzip.training.texts import TextSampler
 
@@ -54,6 +55,11 @@ def _own_loss(net: nn.Module, batch: tuple[Tensor, ...]) -> tuple[Tensor, Tensor
     return net.bits(batch[0]), torch.tensor(float(batch[0].numel()))  # type: ignore[operator]
 
 
+def _stream_loss(net: nn.Module, batch: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+    x, fresh = batch
+    return net.bits(x, fresh), torch.tensor(float(x.numel()))  # type: ignore[operator]
+
+
 TASKS = {
     "char_rnn": Task(TextSampler, _own_loss),
     "ensemble": Task(HeldOutSampler, _binary_loss),
@@ -63,4 +69,5 @@ TASKS = {
     "made": Task(TableSampler, _binary_loss),
     "nade": Task(TableSampler, _binary_loss),
     "rnade": Task(RealSampler, _own_loss),
+    "text_net": Task(StreamSampler, _stream_loss),
 }

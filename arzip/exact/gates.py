@@ -1,0 +1,89 @@
+"""Gates of recurrent cells from an integer table, compiled; no torch here.
+
+Gates have 15 fractional bits, h has 14 and an LSTM's cell 12; what stands before a gate has 10.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from arzip.compiled import Integer, compiled, inlined
+from arzip.exact.lookup import SIGMOID_LIMIT, SIGMOID_STEPS, sigmoid_table
+
+__all__ = ["CELL_POINT", "STATE_POINT", "SUM_POINT", "gru", "gru_unit", "lstm"]
+
+SUM_POINT, STATE_POINT, CELL_POINT = 10, 14, 12
+_GATE = 15
+_ONE = 1 << _GATE
+_LIMIT = 8  # beyond it a gate is shut or open
+_STEPS = 64  # entries per unit
+_DROPPED = SUM_POINT - 6
+_CELL_DROPPED = CELL_POINT - 6
+_CELL_END = (16 << CELL_POINT) - 1
+
+
+def _sigmoids() -> NDArray[np.int32]:
+    """sigmoid(i / 64) * 2**15 for i = -1024 .. 1024, from the integer table, by interpolation at odd i."""
+    fine, ratio = sigmoid_table(), _STEPS // SIGMOID_STEPS
+    values = []
+    for i in range(-2 * _LIMIT * _STEPS, 2 * _LIMIT * _STEPS + 1):
+        left, half = divmod(i + SIGMOID_LIMIT * _STEPS, ratio)
+        values.append(((int(fine[left]) + int(fine[left + half])) // 2 + (1 << 14)) >> 15)
+    return np.array(values, dtype=np.int32)
+
+
+_SIGMOIDS = _sigmoids()
+_MIDDLE = 2 * _LIMIT * _STEPS
+
+
+@inlined
+def _sigmoid(p: Integer, dropped: Integer) -> Integer:
+    """In units of 2**-15; p has 6 + dropped fractional bits."""
+    i = (p + (1 << (dropped - 1))) >> dropped
+    return np.int64(_SIGMOIDS[min(max(i, -_MIDDLE), _MIDDLE) + _MIDDLE])
+
+
+@inlined
+def _tanh(p: Integer, dropped: Integer) -> Integer:
+    """2 s(2 p) - 1 in units of 2**-15."""
+    return 2 * _sigmoid(2 * p, dropped) - _ONE
+
+
+@inlined
+def _shifted(x: Integer, bits: Integer) -> Integer:
+    return (x + (1 << (bits - 1))) >> bits
+
+
+@inlined
+def gru_unit(reset: Integer, kept: Integer, x: Integer, q: Integer, h: Integer) -> Integer:
+    """The next h of a unit: sums before the gates r and z, and the two parts of what stands before the candidate."""
+    r, z = _sigmoid(reset, _DROPPED), _sigmoid(kept, _DROPPED)
+    candidate = _shifted(_tanh(x + _shifted(r * np.int64(q), _GATE), _DROPPED), _GATE - STATE_POINT)
+    return candidate + _shifted(z * (np.int64(h) - candidate), _GATE)
+
+
+@compiled
+def gru(x: NDArray[Any], q: NDArray[Any], h: NDArray[Any], after: NDArray[Any]) -> None:
+    lanes, units = h.shape
+    for n in range(lanes):
+        for j in range(units):
+            reset, kept = np.int64(x[n, j]) + q[n, j], np.int64(x[n, units + j]) + q[n, units + j]
+            after[n, j] = gru_unit(reset, kept, np.int64(x[n, 2 * units + j]), q[n, 2 * units + j], h[n, j])
+
+
+@compiled
+def lstm(x: NDArray[Any], q: NDArray[Any], c: NDArray[Any], h: NDArray[Any], after: NDArray[Any]) -> None:
+    lanes, units = c.shape
+    for n in range(lanes):
+        for j in range(units):
+            i = _sigmoid(np.int64(x[n, j]) + q[n, j], _DROPPED)
+            f = _sigmoid(np.int64(x[n, units + j]) + q[n, units + j], _DROPPED)
+            o = _sigmoid(np.int64(x[n, 2 * units + j]) + q[n, 2 * units + j], _DROPPED)
+            g = _tanh(np.int64(x[n, 3 * units + j]) + q[n, 3 * units + j], _DROPPED)
+            cell = _shifted(f * c[n, j], _GATE) + _shifted(i * g, 2 * _GATE - CELL_POINT)
+            cell = min(max(cell, -_CELL_END), _CELL_END)
+            after[n, j] = cell
+            h[n, j] = _shifted(o * _tanh(cell, _CELL_DROPPED), 2 * _GATE - STATE_POINT)

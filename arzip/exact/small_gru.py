@@ -1,0 +1,247 @@
+"""A gated recurrent net over bytes, compiled: its exact reading one byte at a time, without torch.
+
+    h' = GRU(h, E[x] + P[pair] + W[word]),   p(next byte) = softmax(V h' + b)
+
+The net of `arzip.nets.text_net`. Besides its last byte it is told a hash of the last two, and one of the word so far,
+as rows of tables that go to the candidate: they cost no product, and spare the state what counting knows better. The
+output layer goes on learning while it reads (dynamic evaluation, Mikolov et al. 2010 [1], of one layer): V and b move
+down the gradient of the code length, but for rows whose byte was neither read nor much expected. The distribution is
+kept as a binary tree of masses, so that an adaptive engine can take it bit by bit.
+
+Integers throughout, in the sums of `arzip.exact.layers` and the gates of `arzip.exact.gates`.
+
+[1] https://www.isca-archive.org/interspeech_2010/mikolov10_interspeech.html
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from arzip.compiled import Integer, compiled, inlined
+from arzip.errors import ModelError
+from arzip.exact.gates import STATE_POINT, SUM_POINT, gru_unit
+from arzip.exact.lookup import exp2_table
+from arzip.exact.small_net import check_dense
+
+__all__ = [
+    "ALPHABET",
+    "ROW_POINT",
+    "GRUState",
+    "SmallGRU",
+    "advance",
+    "advance_all",
+    "contexts_of",
+    "new_gru_state",
+    "no_gru",
+    "small_gru",
+]
+
+ALPHABET = 256
+ROW_POINT = 5  # fractional bits of the hashed rows
+_HIDDEN_POINT = 7
+_LIMIT = 32767  # of sums and octaves
+_SPAN = 20 * 32  # logits further below the largest count as this far: 20 octaves
+_EXP2 = exp2_table(-_SPAN, 0, 24)
+_PAIRS, _WORDS = 0x9E3779B1, 0x2F0B4C47  # odd multipliers
+_MASK = 0xFFFFFFFF
+_FINER = 5  # more fractional bits of weights that go on learning
+_RATE = 6  # they move by 2^-6 of the gradient in octaves
+_SMALLEST = 512  # in 2^-16; rows of bytes that were wrongly expected by less stay
+_LARGEST, _LARGEST_BIAS = 8191, 1 << 24  # of what goes on learning: sums stay within 32 bits
+
+
+class SmallGRU(NamedTuple):
+    """Integer tensors of a net of H units."""
+
+    embedding: np.ndarray  # int16 [256, 3 H], at SUM_POINT; gates in the order r, z, n
+    pairs: np.ndarray  # int8 [P, H], at ROW_POINT
+    words: np.ndarray  # int8 [W, H]
+    inner: np.ndarray  # int8 [3 H, H]
+    inner_sums: np.ndarray  # int32 [2, 3 H]: bias and shift
+    output: np.ndarray  # int8 [256, H]
+    output_sums: np.ndarray  # int32 [2, 256]
+
+
+class GRUState(NamedTuple):
+    """What L lanes remember, and what the net says of their next bytes."""
+
+    hidden: np.ndarray  # int32 [L, H], at STATE_POINT
+    operand: np.ndarray  # int16 [L, H]: the same, rounded to 8 bits
+    sums: np.ndarray  # int32 [3 H]: scratch
+    context: np.ndarray  # int64 [L, 2]: the last byte, the hash of the word so far
+    output: np.ndarray  # int16 [L, 256, H]: V with five more fractional bits, for it goes on learning
+    bias: np.ndarray  # int32 [L, 256]: b, likewise
+    tree: np.ndarray  # int64 [L, 512]: masses; node 1 is the root, 2 k and 2 k + 1 are below k, 256 + x is byte x
+
+
+def no_gru() -> SmallGRU:
+    """What stands for a net where there is none."""
+    small, wide = np.zeros((0, 0), np.int8), np.zeros((2, 0), np.int32)
+    return SmallGRU(np.zeros((0, 0), np.int16), small, small, small, wide, small, wide)
+
+
+def small_gru(tensors: dict[str, np.ndarray]) -> SmallGRU:
+    """The net of a model's integer tensors, named as its file names them; every bound is proved. Raises ModelError."""
+    try:
+        sums = [np.stack([tensors[f"{layer}.{part}_q"] for part in ("bias", "shift")]) for layer in ("inner", "output")]
+        net = SmallGRU(
+            tensors["embedding.table_q"],
+            tensors["pairs_q"],
+            tensors["words_q"],
+            tensors["inner.weight_q"],
+            sums[0],
+            tensors["output.weight_q"],
+            sums[1],
+        )
+    except (KeyError, ValueError) as error:
+        raise ModelError(f"the weights are not those of a recurrent net over bytes ({error})") from error
+    units = net.inner.shape[1]
+    shapes = [net.embedding.shape, net.inner.shape, net.output.shape, net.pairs.shape[1:], net.words.shape[1:]]
+    if shapes != [(ALPHABET, 3 * units), (3 * units, units), (ALPHABET, units), (units,), (units,)]:
+        raise ModelError("the weights of a recurrent net over bytes do not fit together")
+    if any(rows & (rows - 1) or not rows for rows in (len(net.pairs), len(net.words))):
+        raise ModelError("tables of hashed contexts must have a power of two of rows")
+    for weight, (bias, shift) in ((net.inner, net.inner_sums), (net.output, net.output_sums)):
+        check_dense(weight, bias, shift, 127)
+    return SmallGRU(*(np.ascontiguousarray(tensor) for tensor in net))
+
+
+def new_gru_state(net: SmallGRU, lanes: int) -> GRUState:
+    """Lanes that have read nothing."""
+    units = net.inner.shape[1]
+    state = GRUState(
+        np.zeros((lanes, units), np.int32),
+        np.zeros((lanes, units), np.int16),
+        np.zeros(3 * units, np.int32),
+        np.zeros((lanes, 2), np.int64),
+        np.tile(net.output.astype(np.int16) << _FINER, (lanes, 1, 1)),
+        np.tile(net.output_sums[0] << _FINER, (lanes, 1)),
+        np.zeros((lanes, 2 * ALPHABET), np.int64),
+    )
+    if units:
+        _foretell_all(net, state)
+    return state
+
+
+@inlined
+def _pair_row(before: Integer, byte: Integer, rows: Integer) -> Integer:
+    return ((((before << 8 | byte) * _PAIRS) & _MASK) * rows) >> 32
+
+
+@inlined
+def _longer(word: Integer, byte: Integer) -> Integer:
+    """The hash of the word so far after another byte; words are made of letters, digits and all beyond ASCII."""
+    folded = byte | 32
+    inside = 97 <= folded <= 122 or 48 <= byte <= 57 or byte >= 128
+    return ((word + folded) * _WORDS + 1) & _MASK if inside else byte
+
+
+@inlined
+def _word_row(word: Integer, rows: Integer) -> Integer:
+    return (((word * _PAIRS) & _MASK) * rows) >> 32
+
+
+@compiled
+def contexts_of(x: np.ndarray, context: np.ndarray, pairs: Integer, words: Integer, out: np.ndarray) -> None:
+    """The rows of every byte of x [T, L] in tables of so many rows, int64 [T, L, 2]; `context` [L, 2] goes along."""
+    for t in range(np.uintp(x.shape[0])):
+        for lane in range(np.uintp(x.shape[1])):
+            byte = np.int64(x[t, lane])
+            word = _longer(context[lane, 1], byte)
+            out[t, lane, 0] = _pair_row(context[lane, 0], byte, np.int64(pairs))
+            out[t, lane, 1] = _word_row(word, np.int64(words))
+            context[lane, 0], context[lane, 1] = byte, word
+
+
+@inlined
+def _bounded(value: Integer) -> Integer:
+    return min(max(value, np.int64(-_LIMIT)), np.int64(_LIMIT))
+
+
+@inlined
+def _dense(weight: np.ndarray, operand: np.ndarray, bias: Integer, shift: Integer) -> Integer:
+    """One row of a product, rounded to its range."""
+    total = np.int32(0)
+    for k in range(np.uintp(operand.shape[0])):
+        total = np.int32(total + np.int32(weight[k]) * np.int32(operand[k]))  # 32 bits hold it: wider is slower
+    return _bounded((np.int64(total) + bias + ((np.int64(1) << shift) >> 1)) >> shift)
+
+
+@inlined
+def _foretell(net: SmallGRU, state: GRUState, lane: Integer) -> None:
+    """The tree of the next byte."""
+    operand, tree = state.operand[lane], state.tree[lane]
+    top = np.int64(-_LIMIT)
+    for x in range(np.uintp(ALPHABET)):
+        bias, shift = np.int64(state.bias[lane, x]), np.int64(net.output_sums[1, x]) + _FINER
+        octave = _dense(state.output[lane, x], operand, bias, shift)
+        tree[np.uintp(ALPHABET) + x] = octave
+        top = max(top, octave)
+    for x in range(np.uintp(ALPHABET), np.uintp(2 * ALPHABET)):
+        tree[x] = 1 + _EXP2[np.uintp(max(tree[x] - top, np.int64(-_SPAN)) + _SPAN)]
+    for node in range(ALPHABET - 1, 0, -1):
+        tree[np.uintp(node)] = tree[np.uintp(2 * node)] + tree[np.uintp(2 * node + 1)]
+
+
+@compiled
+def _foretell_all(net: SmallGRU, state: GRUState) -> None:
+    for lane in range(state.hidden.shape[0]):
+        _foretell(net, state, np.uintp(lane))
+
+
+@inlined
+def _learn(net: SmallGRU, state: GRUState, lane: Integer, byte: Integer) -> None:
+    """Move the output layer towards the byte that came: V[x] -= rate (p(x) - [x = byte]) h."""
+    operand, tree = state.operand[lane], state.tree[lane]
+    scale = (np.int64(1) << 40) // tree[np.uintp(1)]
+    for x in range(np.uintp(ALPHABET)):
+        error = ((tree[np.uintp(ALPHABET) + x] * scale) >> 24) - (65536 if np.int64(x) == byte else 0)
+        if abs(error) > _SMALLEST:
+            shift = np.int32(_RATE + 20 - np.int64(net.output_sums[1, x]))
+            step, half = np.int32(error), np.int32(1 << (shift - 1))
+            row = state.output[lane, x]
+            for k in range(np.uintp(operand.shape[0])):
+                moved = np.int32(np.int32(row[k]) - np.int32(np.int32(step * np.int32(operand[k]) + half) >> shift))
+                row[k] = np.int16(min(max(moved, np.int32(-_LARGEST)), np.int32(_LARGEST)))
+            moved_bias = np.int64(state.bias[lane, x]) - ((error << _HIDDEN_POINT) >> shift)
+            state.bias[lane, x] = min(max(moved_bias, np.int64(-_LARGEST_BIAS)), np.int64(_LARGEST_BIAS))
+
+
+@inlined
+def advance(net: SmallGRU, state: GRUState, lane: Integer, byte: Integer) -> None:
+    """Read a byte of a lane, and say what may come next."""
+    lane = np.uintp(lane)
+    _learn(net, state, lane, byte)
+    word = _longer(state.context[lane, 1], byte)
+    embedded = net.embedding[np.uintp(byte)]
+    pair = net.pairs[np.uintp(_pair_row(state.context[lane, 0], byte, np.int64(net.pairs.shape[0])))]
+    spelled = net.words[np.uintp(_word_row(word, np.int64(net.words.shape[0])))]
+    state.context[lane, 0], state.context[lane, 1] = byte, word
+    hidden, operand, sums = state.hidden[lane], state.operand[lane], state.sums
+    for o in range(np.uintp(net.inner.shape[0])):
+        bias, shift = np.int64(net.inner_sums[0, o]), np.int64(net.inner_sums[1, o])
+        sums[o] = _dense(net.inner[o], operand, bias, shift)
+    units = np.uintp(hidden.shape[0])
+    for j in range(units):
+        k, m = units + j, units + units + j
+        rows = (np.int64(pair[j]) + np.int64(spelled[j])) << (SUM_POINT - ROW_POINT)
+        h = gru_unit(
+            np.int64(embedded[j]) + np.int64(sums[j]),
+            np.int64(embedded[k]) + np.int64(sums[k]),
+            np.int64(embedded[m]) + rows,
+            np.int64(sums[m]),
+            np.int64(hidden[j]),
+        )
+        hidden[j] = h
+        rounded = (h + (1 << (STATE_POINT - _HIDDEN_POINT - 1))) >> (STATE_POINT - _HIDDEN_POINT)
+        operand[j] = min(max(rounded, np.int64(-127)), np.int64(127))
+    _foretell(net, state, lane)
+
+
+@compiled
+def advance_all(net: SmallGRU, state: GRUState, x: np.ndarray) -> None:
+    """Read the next byte of every lane, integers [L]."""
+    for lane in range(state.hidden.shape[0]):
+        advance(net, state, lane, np.int64(x[lane]))
