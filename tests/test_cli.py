@@ -160,12 +160,13 @@ def test_a_failed_verification_writes_nothing_and_keeps_the_input(
     text: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from arzip import roads
+    from arzip.ways import Coded, Stored
 
     right = roads.Road.encode
 
-    def wrong(self: roads.Road, block: np.ndarray) -> roads.Coded:
+    def wrong(self: roads.Road, block: np.ndarray) -> Coded:
         coded = right(self, block)
-        return replace(coded, road=roads.STORED, payload=bytes(len(block)))
+        return replace(coded, road=Stored.number, payload=bytes(len(block)))
 
     monkeypatch.setattr(roads.Road, "encode", wrong)
     assert call("compress", "--rm", text)[0] == 3

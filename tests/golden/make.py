@@ -55,6 +55,7 @@ def originals() -> dict[str, tuple[bytes, dict[str, object]]]:
         "photograph-fast": (b"P6\n64 48\n255\n" + rgb.tobytes(), {"level": 1}),
         "drawing": (b"P5\n64 48\n255\n" + (rgb[..., 1] // 64 * 64).tobytes(), {}),
         "text-unread": (text, {"level": 1}),
+        "text-primed": (text, {"level": 3}),
         "sound": (sound(), {}),
         "gzip": (gzip.compress(text, 6, mtime=0), {}),
     }
