@@ -1,0 +1,108 @@
+"""LSTM cells on the fronts of a picture: which cells are computed together, and the recurrence with its gradient.
+
+A front is a set of cells that depend only on the front before. Cells are stored front after front, [cells, lanes, C]
+(skewing a picture is nothing but this order), and within a front by an index that says whom they see:
+
+    rows        front t = row t,              index = column    sees columns x - 1, x, x + 1 of the row above
+    diagonals   front t = {(y, x): x + y = t}, index = row      sees rows y (left neighbour) and y - 1 (the one above)
+
+    i, f, o, g = sums + b + U [h of the cells seen],   c' = f c + i g of the cell of the same index,   h = o tanh(c')
+
+(van den Oord et al. 2016 [1], equation 3 and section 3.) The gradient is written out: one product over all fronts
+gives that of U, and a compiled loop goes through the gates.
+
+[1] https://arxiv.org/abs/1601.06759
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from arzip.nets.front_kernels import backward, forward
+
+__all__ = ["Fronts", "diagonal_fronts", "recur", "row_fronts"]
+
+
+@dataclass(frozen=True)
+class Fronts:
+    """`order`: cells y * width + x, front by front; `spans`: first index and end of each; `taps`: whom a cell sees."""
+
+    order: NDArray[np.int64]
+    spans: tuple[tuple[int, int], ...]
+    taps: tuple[int, ...]
+    indices: int
+
+
+def row_fronts(height: int, width: int) -> Fronts:
+    """One front a row."""
+    return Fronts(np.arange(height * width), ((0, width),) * height, (-1, 0, 1), width)
+
+
+def diagonal_fronts(height: int, width: int, *, mirrored: bool) -> Fronts:
+    """Fronts from the upper left corner to the lower right one; mirrored, from right to left."""
+    spans = tuple((max(0, t - width + 1), min(height, t + 1)) for t in range(height + width - 1))
+    cells = [(y, t - y) for t, (first, end) in enumerate(spans) for y in range(first, end)]
+    order = np.array([y * width + (width - 1 - x if mirrored else x) for y, x in cells], dtype=np.int64)
+    return Fronts(order, spans, (0, -1), height)
+
+
+class _Recurrence(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, sums: Tensor, weight: Tensor, fronts: Fronts) -> Tensor:
+        cells, lanes, units = sums.shape[0], sums.shape[1], sums.shape[2] // 4
+        gates = torch.empty_like(sums)
+        seen = sums.new_empty(cells, lanes, len(fronts.taps) * units)
+        before, squashed, hidden = (sums.new_empty(cells, lanes, units) for _ in range(3))
+        c = sums.new_zeros(fronts.indices, lanes, units)
+        h = sums.new_zeros(fronts.indices + 2, lanes, units)
+        end = 0
+        for first, last in fronts.spans:
+            at = slice(end, end + last - first)
+            end = at.stop
+            torch.cat([h[1 + first + tap : 1 + last + tap] for tap in fronts.taps], dim=2, out=seen[at])
+            torch.addmm(sums[at].flatten(0, 1), seen[at].flatten(0, 1), weight, out=gates[at].flatten(0, 1))
+            forward(*_flat(gates[at], c[first:last], before[at], squashed[at], hidden[at]))
+            h[1 + first : 1 + last] = hidden[at]
+        ctx.save_for_backward(weight, gates, seen, before, squashed)
+        ctx.fronts = fronts
+        return hidden
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None]:
+        weight, gates, seen, before, squashed = ctx.saved_tensors
+        fronts: Fronts = ctx.fronts
+        slope, units = grads[0].contiguous(), before.shape[2]
+        sums = torch.empty_like(gates)
+        dc = torch.zeros_like(before[: fronts.indices])
+        dh = dc.new_zeros(fronts.indices + 2, *dc.shape[1:])
+        transposed, end = weight.t(), len(gates)
+        for first, last in reversed(fronts.spans):
+            at = slice(end - (last - first), end)
+            end = at.start
+            here = dh[1 + first : 1 + last].add_(slope[at])
+            backward(*_flat(gates[at], before[at], squashed[at], here, dc[first:last], sums[at]))
+            earlier = (sums[at].flatten(0, 1) @ transposed).view(last - first, dh.shape[1], -1)
+            dh.zero_()
+            for k, tap in enumerate(fronts.taps):
+                dh[1 + first + tap : 1 + last + tap] += earlier[:, :, k * units : (k + 1) * units]
+        return sums, seen.flatten(0, 1).t() @ sums.flatten(0, 1), None
+
+
+def _flat(*tensors: Tensor) -> tuple[NDArray[np.float32], ...]:
+    """[cells, lanes, C] -> [cells * lanes, C], the same memory."""
+    return tuple(t.detach().view(-1, t.shape[2]).numpy() for t in tensors)
+
+
+def recur(sums: Tensor, weight: Tensor, fronts: Fronts) -> Tensor:
+    """h [cells, lanes, h] of sums [cells, lanes, 4 h], bias included, cells in the order of the fronts.
+
+    weight: U [taps * h, 4 h], tap by tap.
+    """
+    hidden: Tensor = _Recurrence.apply(sums, weight, fronts)  # type: ignore[no-untyped-call]
+    return hidden
