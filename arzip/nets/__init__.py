@@ -19,6 +19,7 @@ from arzip.nets.nade import NADE
 from arzip.nets.picture_model import PictureModel
 from arzip.nets.real_model import RealModel
 from arzip.nets.rnade import RNADE
+from arzip.nets.row_lstm import RowLSTM
 from arzip.nets.table_model import TableModel
 from arzip.nets.text_net import TextNet
 
@@ -43,5 +44,6 @@ NETS = {
     "made": Family(MADE, TableModel, "table"),
     "nade": Family(NADE, TableModel, "table"),
     "rnade": Family(RNADE, RealModel, "table"),
+    "row_lstm": Family(RowLSTM, TableModel, "table"),
     "text_net": Family(TextNet, TextModel, "bytes"),
 }

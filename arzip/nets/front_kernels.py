@@ -19,7 +19,7 @@ __all__ = ["HIDDEN", "backward", "exact", "forward"]
 
 HIDDEN = Range(8, -256, 256)  # h as it enters a product
 _DROPPED = STATE_POINT - HIDDEN.point
-_HALF, _ONE, _TWO = np.float32(0.5), np.float32(1), np.float32(2)
+_ONE = np.float32(1)
 _END = np.float32(7.9)  # tanh is 1 in fp32 beyond it
 # tanh(x) = x P(x^2) / Q(x^2), the minimax ratio of degrees 13 and 6 that Eigen uses; 2 units in the last place.
 _P6, _P5, _P4 = np.float32(-2.76076847742355e-16), np.float32(2.00018790482477e-13), np.float32(-8.60467152213735e-11)
@@ -39,31 +39,34 @@ def _tanh(x: Real) -> Real:
     return np.divide(x * p, q)
 
 
-@inlined
-def _sigmoid(x: Real) -> Real:
-    return _HALF + _HALF * _tanh(_HALF * x)
-
-
 @compiled
 def forward(
-    gates: NDArray[Any], cell: NDArray[Any], before: NDArray[Any], squashed: NDArray[Any], hidden: NDArray[Any]
+    gates: NDArray[Any],
+    bias: NDArray[Any],
+    scale: NDArray[Any],
+    cell: NDArray[Any],
+    before: NDArray[Any],
+    squashed: NDArray[Any],
+    hidden: NDArray[Any],
 ) -> None:
-    """One front: sums float32 [M, 4 h] become gates, `cell` [M, h] goes on; keeps c as it was, tanh(c), h for later."""
-    units = cell.shape[1]
-    for m in range(cell.shape[0]):
-        row = gates[m]
-        for j in range(3 * units):
-            row[j] = _sigmoid(row[j])
-        for j in range(3 * units, 4 * units):
-            row[j] = _tanh(row[j])
-        i, f, o, g = row[:units], row[units : 2 * units], row[2 * units : 3 * units], row[3 * units :]
-        c, old, t, h = cell[m], before[m], squashed[m], hidden[m]
+    """One front: sums float32 [M, 4 h] become gates, `cell` [M h] goes on; keeps c as it was, tanh(c) and h for later.
+
+    scale float32 [4 h] is 1 where the gate is tanh(p) and 1/2 where it is 1/2 + tanh(p / 2) / 2, the logistic function:
+    one loop for all gates is long enough for vector instructions, four are not.
+    """
+    units = gates.shape[1] // 4
+    for m in range(gates.shape[0]):
+        row, start = gates[m], m * units
+        for j in range(4 * units):
+            row[j] = (_ONE - scale[j]) + scale[j] * _tanh(scale[j] * (row[j] + bias[j]))
         for j in range(units):
-            old[j] = c[j]
-            now = f[j] * c[j] + i[j] * g[j]
-            c[j] = now
-            t[j] = _tanh(now)
-            h[j] = o[j] * t[j]
+            before[start + j] = cell[start + j]
+            cell[start + j] = row[units + j] * cell[start + j] + row[j] * row[3 * units + j]
+    for k in range(cell.shape[0]):
+        squashed[k] = _tanh(cell[k])
+    for m in range(gates.shape[0]):
+        for j in range(units):
+            hidden[m * units + j] = gates[m, 2 * units + j] * squashed[m * units + j]
 
 
 @compiled
@@ -75,20 +78,19 @@ def backward(
     dc: NDArray[Any],
     sums: NDArray[Any],
 ) -> None:
-    """dL/d sums float32 [M, 4 h] of one front, from dh and dc [M, h]; dc becomes that of c as it was."""
-    units = dc.shape[1]
-    for m in range(dc.shape[0]):
-        row, out = gates[m], sums[m]
-        i, f, o, g = row[:units], row[units : 2 * units], row[2 * units : 3 * units], row[3 * units :]
-        di, df, do, dg = out[:units], out[units : 2 * units], out[2 * units : 3 * units], out[3 * units :]
-        c, t, slope_h, slope_c = before[m], squashed[m], dh[m], dc[m]
+    """dL/d sums float32 [M, 4 h] of one front, from dh and dc [M h]; dc becomes that of c as it was."""
+    units = gates.shape[1] // 4
+    for m in range(gates.shape[0]):
+        row, out, start = gates[m], sums[m], m * units
         for j in range(units):
-            slope = slope_c[j] + slope_h[j] * o[j] * (_ONE - t[j] * t[j])
-            di[j] = slope * g[j] * i[j] * (_ONE - i[j])
-            df[j] = slope * c[j] * f[j] * (_ONE - f[j])
-            do[j] = slope_h[j] * t[j] * o[j] * (_ONE - o[j])
-            dg[j] = slope * i[j] * (_ONE - g[j] * g[j])
-            slope_c[j] = slope * f[j]
+            i, f, o, g = row[j], row[units + j], row[2 * units + j], row[3 * units + j]
+            t, slope_h = squashed[start + j], dh[start + j]
+            slope = dc[start + j] + slope_h * o * (_ONE - t * t)
+            out[j] = slope * g * i * (_ONE - i)
+            out[units + j] = slope * before[start + j] * f * (_ONE - f)
+            out[2 * units + j] = slope_h * t * o * (_ONE - o)
+            out[3 * units + j] = slope * i * (_ONE - g * g)
+            dc[start + j] = slope * f
 
 
 @compiled

@@ -6,7 +6,7 @@ A front is a set of cells that depend only on the front before. Cells are stored
     rows        front t = row t,              index = column    sees columns x - 1, x, x + 1 of the row above
     diagonals   front t = {(y, x): x + y = t}, index = row      sees rows y (left neighbour) and y - 1 (the one above)
 
-    i, f, o, g = sums + b + U [h of the cells seen],   c' = f c + i g of the cell of the same index,   h = o tanh(c')
+    i, f, o, g = W x + b + U [h of the cells seen],   c' = f c + i g of the cell of the same index,   h = o tanh(c')
 
 (van den Oord et al. 2016 [1], equation 3 and section 3.) The gradient is written out: one product over all fronts
 gives that of U, and a compiled loop goes through the gates.
@@ -54,28 +54,30 @@ def diagonal_fronts(height: int, width: int, *, mirrored: bool) -> Fronts:
 
 class _Recurrence(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, sums: Tensor, weight: Tensor, fronts: Fronts) -> Tensor:
-        cells, lanes, units = sums.shape[0], sums.shape[1], sums.shape[2] // 4
-        gates = torch.empty_like(sums)
-        seen = sums.new_empty(cells, lanes, len(fronts.taps) * units)
-        before, squashed, hidden = (sums.new_empty(cells, lanes, units) for _ in range(3))
-        c = sums.new_zeros(fronts.indices, lanes, units)
-        h = sums.new_zeros(fronts.indices + 2, lanes, units)
+    def forward(ctx: Any, x: Tensor, inner: Tensor, bias: Tensor, weight: Tensor, fronts: Fronts) -> Tensor:
+        cells, lanes, units = x.shape[0], x.shape[1], weight.shape[1] // 4
+        gates = x @ inner
+        seen = x.new_empty(cells, lanes, len(fronts.taps) * units)
+        before, squashed, hidden = (x.new_empty(cells, lanes, units) for _ in range(3))
+        c = x.new_zeros(fronts.indices, lanes, units)
+        h = x.new_zeros(fronts.indices + 2, lanes, units)
+        scale = np.repeat(np.float32([0.5, 0.5, 0.5, 1.0]), units)
         end = 0
         for first, last in fronts.spans:
             at = slice(end, end + last - first)
             end = at.stop
             torch.cat([h[1 + first + tap : 1 + last + tap] for tap in fronts.taps], dim=2, out=seen[at])
-            torch.addmm(sums[at].flatten(0, 1), seen[at].flatten(0, 1), weight, out=gates[at].flatten(0, 1))
-            forward(*_flat(gates[at], c[first:last], before[at], squashed[at], hidden[at]))
+            sums = gates[at].flatten(0, 1).addmm_(seen[at].flatten(0, 1), weight)
+            flat = (t.view(-1).numpy() for t in (c[first:last], before[at], squashed[at], hidden[at]))
+            forward(sums.numpy(), bias.numpy(), scale, *flat)
             h[1 + first : 1 + last] = hidden[at]
-        ctx.save_for_backward(weight, gates, seen, before, squashed)
+        ctx.save_for_backward(x, inner, weight, gates, seen, before, squashed)
         ctx.fronts = fronts
         return hidden
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None]:
-        weight, gates, seen, before, squashed = ctx.saved_tensors
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, None]:
+        x, inner, weight, gates, seen, before, squashed = ctx.saved_tensors
         fronts: Fronts = ctx.fronts
         slope, units = grads[0].contiguous(), before.shape[2]
         sums = torch.empty_like(gates)
@@ -86,23 +88,26 @@ class _Recurrence(torch.autograd.Function):
             at = slice(end - (last - first), end)
             end = at.start
             here = dh[1 + first : 1 + last].add_(slope[at])
-            backward(*_flat(gates[at], before[at], squashed[at], here, dc[first:last], sums[at]))
+            flat = (t.view(-1).numpy() for t in (before[at], squashed[at], here, dc[first:last]))
+            backward(gates[at].flatten(0, 1).numpy(), *flat, sums[at].flatten(0, 1).numpy())
             earlier = (sums[at].flatten(0, 1) @ transposed).view(last - first, dh.shape[1], -1)
             dh.zero_()
             for k, tap in enumerate(fronts.taps):
                 dh[1 + first + tap : 1 + last + tap] += earlier[:, :, k * units : (k + 1) * units]
-        return sums, seen.flatten(0, 1).t() @ sums.flatten(0, 1), None
+        every = sums.flatten(0, 1)
+        return (
+            sums @ inner.t(),
+            x.flatten(0, 1).t() @ every,
+            every.sum(dim=0),
+            seen.flatten(0, 1).t() @ every,
+            None,
+        )
 
 
-def _flat(*tensors: Tensor) -> tuple[NDArray[np.float32], ...]:
-    """[cells, lanes, C] -> [cells * lanes, C], the same memory."""
-    return tuple(t.detach().view(-1, t.shape[2]).numpy() for t in tensors)
+def recur(x: Tensor, inner: Tensor, bias: Tensor, weight: Tensor, fronts: Fronts) -> Tensor:
+    """h [cells, lanes, h] from what enters, x [cells, lanes, C], the cells in the order of the fronts.
 
-
-def recur(sums: Tensor, weight: Tensor, fronts: Fronts) -> Tensor:
-    """h [cells, lanes, h] of sums [cells, lanes, 4 h], bias included, cells in the order of the fronts.
-
-    weight: U [taps * h, 4 h], tap by tap.
+    inner: from x to the gates, [C, 4 h]; bias [4 h]; weight: U [taps * h, 4 h], tap by tap.
     """
-    hidden: Tensor = _Recurrence.apply(sums, weight, fronts)  # type: ignore[no-untyped-call]
+    hidden: Tensor = _Recurrence.apply(x, inner, bias, weight, fronts)  # type: ignore[no-untyped-call]
     return hidden

@@ -4,9 +4,9 @@
 
 (van den Oord et al. 2016 [1].) A 7 x 7 convolution with mask A, 24 pixels above and to the left, opens the residual
 stream; each layer of LSTM cells adds to it (figure 5 of the paper); the head is two 1 x 1 convolutions. Four things are
-added to the paper's net, for they cost nothing and shorten the training: a position, learned for every pixel, beside the
-first convolution; a logistic regression on the window beside the head; an output bias for every pixel; and a `margin`
-of pixels, nearly always white, that only those two predict.
+added to the paper's net, for they cost nothing and shorten the training: a position, learned for every pixel, beside
+the first convolution; a logistic regression on the window beside the head; an output bias for every pixel; and a
+`margin` of pixels, nearly always white, that only those two predict.
 
 In integers: `Product`s, and gates from a table (`front_kernels`). A picture is read row by row by the same lines of
 code whether its pixels are known or not: `_Reading.logits(y, first, end)` goes on by the pixels first..end - 1 of row

@@ -59,9 +59,11 @@ class _RowLayer(CellLayer):
 
     def forward(self, stream: Tensor) -> Tensor:
         x = limited(stream).view(-1, self.fronts.indices, *stream.shape[1:])
-        pairs = torch.cat([pad(x[:, :-1], (0, 0, 0, 0, 1, 0)), x], dim=3).flatten(0, 2)
-        sums = torch.addmm(self.input.bias + self.state.bias, pairs, self.input.weight)
-        return self.up(recur(sums.view(*stream.shape[:2], -1), self.state.weight, self.fronts))  # type: ignore[no-any-return]
+        pairs = torch.cat([pad(x[:, :-1], (0, 0, 0, 0, 1, 0)), x], dim=3)
+        pairs = pairs.view(*stream.shape[:2], -1)
+        bias = self.input.bias + self.state.bias
+        hidden = recur(pairs, self.input.weight, bias, self.state.weight, self.fronts)
+        return self.up(hidden)  # type: ignore[no-any-return]
 
     def reading(self, width: int, lanes: int) -> _RowState:
         return _RowState(self, width, lanes)

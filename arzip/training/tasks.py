@@ -69,5 +69,6 @@ TASKS = {
     "made": Task(TableSampler, _binary_loss),
     "nade": Task(TableSampler, _binary_loss),
     "rnade": Task(RealSampler, _own_loss),
+    "row_lstm": Task(TableSampler, _binary_loss),
     "text_net": Task(StreamSampler, _stream_loss),
 }
