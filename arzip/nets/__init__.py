@@ -9,6 +9,7 @@ from typing import Any
 from arzip.causal import Causal
 from arzip.exact.layers import Layer
 from arzip.nets.char_rnn import CharRNN, TextModel
+from arzip.nets.diagonal_bilstm import DiagonalBiLSTM
 from arzip.nets.ensemble import Ensemble
 from arzip.nets.fvsbn import FVSBN
 from arzip.nets.guided_model import GuidedModel
@@ -37,6 +38,7 @@ class Family:
 
 NETS = {
     "char_rnn": Family(CharRNN, TextModel, "bytes"),
+    "diagonal_bilstm": Family(DiagonalBiLSTM, TableModel, "table"),
     "ensemble": Family(Ensemble, TableModel, "table"),
     "fvsbn": Family(FVSBN, TableModel, "table"),
     "guided_net": Family(GuidedNet, GuidedModel, "image"),
