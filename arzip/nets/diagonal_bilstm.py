@@ -1,11 +1,12 @@
-"""Diagonal BiLSTM: LSTMs along the diagonals of a picture, one from each upper corner, that see all pixels before.
+"""Diagonal BiLSTM: LSTMs along the diagonals of a picture, one from each upper corner, that see all before.
 
-    left to right    h(y, x) = LSTM(t(y, x), h(y, x - 1), h(y - 1, x))
-    right to left    h(y, x) = LSTM(t(y, x), h(y, x + 1), h(y - 1, x)),   read a row later: pixel (y, x) sees h(y - 1, x)
+    left to right    h(y, x) = LSTM(t(y, x), h(y, x - 1), h(y - 1, x)),   read at (y, x)
+    right to left    h(y, x) = LSTM(t(y, x), h(y, x + 1), h(y - 1, x)),   read a row later, at (y + 1, x)
 
 (van den Oord et al. 2016 [1], section 3.2.) Input to state is 1 x 1, state to state sees two cells of the diagonal
 before, and a diagonal is computed at once; reading the second map a row later keeps the future out. The paper adds both
-maps before the 1 x 1 convolution back to the stream, here each has its own part of it.
+maps before the 1 x 1 convolution back to the stream, here each has its own part of it. (One pixel stays unseen, in the
+paper's net too: the last of the row above, which with mask A no cell of that row knows.)
 
 To decode, the first map goes on by a cell a pixel. The second needs whole rows, hence it walks through a row when the
 row is complete; all layers can, for what their cells see of that row is known by then.
