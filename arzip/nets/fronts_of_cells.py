@@ -61,7 +61,7 @@ class _Recurrence(torch.autograd.Function):
         before, squashed, hidden = (x.new_empty(cells, lanes, units) for _ in range(3))
         c = x.new_zeros(fronts.indices, lanes, units)
         h = x.new_zeros(fronts.indices + 2, lanes, units)
-        scale = np.repeat(np.float32([0.5, 0.5, 0.5, 1.0]), units)
+        scale = np.repeat(np.array([0.5, 0.5, 0.5, 1.0], dtype=np.float32), units)
         end = 0
         for first, last in fronts.spans:
             at = slice(end, end + last - first)

@@ -110,12 +110,12 @@ class PixelRNN(OrderedNet):
         """Logits in nats, [N, D], of x [N, D]."""
         windows = _windows(pad(x.view(-1, self.rows, self.columns).permute(1, 2, 0), (0, 0, _REACH, _REACH, _REACH, 0)))
         windows = windows.flatten(0, 1)  # [D, N, taps]
-        z = self.direct(windows)[..., 0] + self.bias[:, None]
+        z: Tensor = self.direct(windows)[..., 0] + self.bias[:, None]
         cells = self._cells.to(x.device)
         stream = self.first(windows[cells]) + self.position[cells, None]
         for layer in self.layers:
             stream = stream + layer(stream)
-        deep = self.last(relu(self.inner(relu(stream))))[..., 0]
+        deep: Tensor = self.last(relu(self.inner(relu(stream))))[..., 0]
         return z.index_add(0, cells, deep).t()
 
     def unrounded(self, x: Tensor) -> Tensor:
