@@ -82,7 +82,7 @@ class _DiagonalLayer(CellLayer):
         self._above = torch.from_numpy(above[left - width])
 
     def forward(self, stream: Tensor) -> Tensor:
-        x = limited(stream)
+        x = limited(stream, OPERAND)
         right = pad(self.right(x.index_select(0, self._to_right)), (0, 0, 0, 0, 0, 1))
         return self.up(torch.cat([self.left(x), right.index_select(0, self._above)], dim=2))  # type: ignore[no-any-return]
 

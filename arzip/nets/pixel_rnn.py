@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.functional import hardtanh, pad, relu
+from torch.nn.functional import hardtanh, pad
 
 from arzip.errors import ModelError
 from arzip.exact.bernoulli import LOGIT
@@ -37,7 +37,8 @@ __all__ = ["OPERAND", "STREAM", "CellLayer", "LayerState", "PixelRNN", "inner_si
 
 STREAM = wide(8)
 OPERAND = Range(8, -2047, 2047)  # of the stream, as it enters a product
-_RECTIFIED = Range(8, 0, 2047)
+_SUMMED = Range(7, 0, 2047)  # the rectified stream before the head: what all layers say
+_HEAD = Range(6, 0, 4095)
 _BIT = Range(0, 0, 1)
 _REACH = 3  # pixels to each side that the first convolution sees
 _WINDOW = [(y, x) for y in range(_REACH + 1) for x in range(2 * _REACH + 1) if (y, x) < (_REACH, _REACH)]
@@ -92,8 +93,8 @@ class PixelRNN(OrderedNet):
         taps = len(_WINDOW)
         self.first = Product(taps, channels, source=_BIT, target=STREAM, gain=2.0)
         self.layers = nn.ModuleList(layers)
-        self.inner = Product(channels, head, source=_RECTIFIED, target=_RECTIFIED, gain=1.4)
-        self.last = Product(head, 1, source=_RECTIFIED, target=LOGIT, gain=0.3)
+        self.inner = Product(channels, head, source=_SUMMED, target=_HEAD, gain=1.4)
+        self.last = Product(head, 1, source=_HEAD, target=LOGIT, gain=0.3)
         self.direct = Product(taps, 1, source=_BIT, target=LOGIT, gain=0.0)
         self.position = nn.Parameter(torch.zeros(variables, channels))
         self.bias = nn.Parameter(torch.full((variables,), -1.0))
@@ -115,7 +116,7 @@ class PixelRNN(OrderedNet):
         stream = self.first(windows[cells]) + self.position[cells, None]
         for layer in self.layers:
             stream = stream + layer(stream)
-        deep: Tensor = self.last(relu(self.inner(relu(stream))))[..., 0]
+        deep: Tensor = self.last(limited(self.inner(limited(stream, _SUMMED)), _HEAD))[..., 0]
         return z.index_add(0, cells, deep).t()
 
     def unrounded(self, x: Tensor) -> Tensor:
@@ -146,9 +147,9 @@ def inner_size(variables: int, rows: int, margin: int) -> tuple[int, int]:
     return rows - 2 * margin, columns - 2 * margin
 
 
-def limited(stream: Tensor) -> Tensor:
-    """The stream as it enters a product, in floats."""
-    return hardtanh(stream, OPERAND.low / (1 << OPERAND.point), OPERAND.high / (1 << OPERAND.point))
+def limited(x: Tensor, target: Range) -> Tensor:
+    """What enters a product, in floats: x within the ends of a range."""
+    return hardtanh(x, target.low / (1 << target.point), target.high / (1 << target.point))
 
 
 def _rounded(x: Tensor, target: Range) -> Tensor:
@@ -197,7 +198,8 @@ class _Reading:
         if at.stop == net.width:
             for layer in self._layers:
                 layer.close()
-        deep = net.inner.whole(stream.clamp(_RECTIFIED.low, _RECTIFIED.high).flatten(0, 1))
+        halved = (stream * 0.5 + 0.5).floor_()  # from STREAM's point to one bit less
+        deep = net.inner.whole(halved.clamp_(_SUMMED.low, _SUMMED.high).flatten(0, 1))
         return net.last.whole(deep).view(stream.shape[:2])
 
 

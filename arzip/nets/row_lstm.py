@@ -58,7 +58,7 @@ class _RowLayer(CellLayer):
             self.input.bias[hidden : 2 * hidden] = 1.0  # gates that keep, to begin with
 
     def forward(self, stream: Tensor) -> Tensor:
-        x = limited(stream).view(-1, self.fronts.indices, *stream.shape[1:])
+        x = limited(stream, OPERAND).view(-1, self.fronts.indices, *stream.shape[1:])
         pairs = torch.cat([pad(x[:, :-1], (0, 0, 0, 0, 1, 0)), x], dim=3)
         pairs = pairs.view(*stream.shape[:2], -1)
         bias = self.input.bias + self.state.bias
