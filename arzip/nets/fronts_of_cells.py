@@ -108,7 +108,8 @@ def _walked(fronts: Fronts, a: Tensor, b: Tensor) -> list[tuple[tuple[int, int],
     ends = np.cumsum([last - first for first, last in fronts.spans]).tolist()
     cells = [slice(end - last + first, end) for (first, last), end in zip(fronts.spans, ends, strict=True)]
     sizes = [(at.stop - at.start) * a.shape[1] for at in cells]
-    return list(zip(fronts.spans, cells, a.flatten(0, 1).split(sizes), b.flatten(0, 1).split(sizes), strict=True))
+    parts = (torch.split(t.flatten(0, 1), sizes) for t in (a, b))
+    return list(zip(fronts.spans, cells, *parts, strict=True))
 
 
 def recur(x: Tensor, inner: Tensor, bias: Tensor, weight: Tensor, fronts: Fronts) -> Tensor:
