@@ -11,6 +11,7 @@ from arzip.exact.layers import Layer
 from arzip.nets.char_rnn import CharRNN, TextModel
 from arzip.nets.ensemble import Ensemble
 from arzip.nets.fvsbn import FVSBN
+from arzip.nets.gated_pixelcnn import GatedPixelCNN
 from arzip.nets.guided_model import GuidedModel
 from arzip.nets.guided_net import GuidedNet
 from arzip.nets.local_pixelcnn import LocalPixelCNN
@@ -38,6 +39,7 @@ NETS = {
     "char_rnn": Family(CharRNN, TextModel, "bytes"),
     "ensemble": Family(Ensemble, TableModel, "table"),
     "fvsbn": Family(FVSBN, TableModel, "table"),
+    "gated_pixelcnn": Family(GatedPixelCNN, TableModel, "table"),
     "guided_net": Family(GuidedNet, GuidedModel, "image"),
     "local_pixelcnn": Family(LocalPixelCNN, PictureModel, "image"),
     "made": Family(MADE, TableModel, "table"),

@@ -64,6 +64,7 @@ TASKS = {
     "char_rnn": Task(TextSampler, _own_loss),
     "ensemble": Task(HeldOutSampler, _binary_loss),
     "fvsbn": Task(TableSampler, _binary_loss),
+    "gated_pixelcnn": Task(TableSampler, _binary_loss),
     "guided_net": Task(GuidedSampler, _guided_loss),
     "local_pixelcnn": Task(PictureSampler, _picture_loss),
     "made": Task(TableSampler, _binary_loss),
