@@ -49,8 +49,8 @@ class CausalConv(Product):
             weight = weight.new_zeros(height * width, self.inputs, self.outputs).index_copy(0, places, weight)
         kernel = weight.permute(2, 1, 0).reshape(self.outputs, self.inputs, height, width)
         kernel = kernel.contiguous(memory_format=torch.channels_last)
-        padded = nn.functional.pad(x, (self._left, self._right, self._top, 0))
-        return nn.functional.conv2d(padded, kernel, self.bias)
+        around = (self._left, self._right, self._top, 0)
+        return nn.functional.conv2d(nn.functional.pad(x, around) if any(around) else x, kernel, self.bias)
 
     def whole(self, x: Tensor) -> Tensor:
         n, height, width, _ = x.shape

@@ -19,19 +19,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from arzip.exact.bernoulli import LOGIT
 from arzip.exact.causal_conv import CausalConv, gather, window
-from arzip.exact.fixed import Range
 from arzip.exact.gated import SUMS, UNITS, gate, gated
 from arzip.exact.layers import Layer
-from arzip.exact.product import Product
-from arzip.nets.table_model import OrderedNet
+from arzip.nets.pixel_stack import BITS, STREAM, PixelNet
 
 __all__ = ["GatedPixelCNN"]
 
-BITS = Range(0, 0, 1)
-STREAM = Range(8, -4095, 4095)
-HIDDEN = Range(8, 0, 4095)
 _VERTICAL, _HORIZONTAL = window(2, 1), [(0, -1), (0, 0)]
 _LANES = 500  # whose row is computed at once, so that it stays in the cache
 
@@ -51,7 +45,7 @@ class _Layer(Layer):
         return v + unit, h + self.out(gate(self.horizontal(h) + self.across(unit), 1))
 
 
-class GatedPixelCNN(OrderedNet):
+class GatedPixelCNN(PixelNet):
     """`layers` layers of `channels` over pictures of `variables` bits in `rows` rows.
 
     `reach` is how far the first layer looks: that many rows up and columns to either side.
@@ -60,27 +54,16 @@ class GatedPixelCNN(OrderedNet):
     position_q: Tensor
 
     def __init__(self, *, variables: int, rows: int, channels: int, layers: int, reach: int) -> None:
-        super().__init__(variables, rows, "raster")
-        self.columns, self.channels, self.reach = variables // rows, channels, reach
+        super().__init__(variables, rows, offsets=2, channels=channels)
         above, left = window(reach, reach, below=1), [(0, dx) for dx in range(-reach, 0)]
         self.above = CausalConv(1, channels, above, source=BITS, target=STREAM, gain=2.0)
         self.left = CausalConv(1, channels, left, source=BITS, target=STREAM, gain=2.0)
-        self.position = nn.Parameter(torch.zeros(2, channels, rows, self.columns))
-        self.register_buffer("position_q", torch.zeros(self.position.shape, dtype=torch.int16))
         self.stack = nn.ModuleList(_Layer(channels) for _ in range(layers))
-        self.hidden = CausalConv(channels, 2 * channels, [(0, 0)], source=HIDDEN, target=HIDDEN, gain=1.4)
-        self.logit = CausalConv(2 * channels, 1, [(0, 0)], source=HIDDEN, target=LOGIT, gain=0.5)
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits in nats, [N, D], of x [N, D]."""
-        pictures = x.view(len(x), 1, self.rows, self.columns)
-        v, h = (
-            (first(pictures) + offset).contiguous(memory_format=torch.channels_last)
-            for first, offset in zip((self.above, self.left), self.position, strict=True)
-        )
+        pictures = self.pictures(x)
+        v, h = self.begun(self.above(pictures), 0), self.begun(self.left(pictures), 1)
         for layer in self.stack:
             v, h = layer(v, h)
-        return self.logit(self.hidden(h.relu()).relu()).view(x.shape)  # type: ignore[no-any-return]
-
-    def unrounded(self, x: Tensor) -> Tensor:
-        return self(x)  # type: ignore[no-any-return]
+        return self.head(h).view(x.shape)
