@@ -1,4 +1,4 @@
-"""Gated PixelCNN: a vertical stack that sees all rows above and a horizontal one that sees the row (Oord et al. 2016b [1]).
+"""Gated PixelCNN: a vertical stack sees all rows above, a horizontal one the row (van den Oord et al. 2016b [1]).
 
     v' = v + gate(K v)                          K: 2 x 3, the row and the one above it
     h' = h + O gate(J h + V gate(K v))          J: 1 x 2, the pixel and the one to its left;  V, O: 1 x 1
@@ -14,15 +14,13 @@ horizontal layer, in one product for the whole row. What remains for each pixel 
 
 from __future__ import annotations
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from arzip.exact.causal_conv import CausalConv, gather, window
+from arzip.exact.causal_conv import CausalConv, window
 from arzip.exact.gated import SUMS, UNITS, gate, gated
 from arzip.exact.layers import Layer
-from arzip.nets.pixel_stack import BITS, STREAM, PixelNet
+from arzip.nets.pixel_stack import BITS, STREAM, PixelNet, PixelWalk, added
 
 __all__ = ["GatedPixelCNN"]
 
@@ -44,6 +42,12 @@ class _Layer(Layer):
         unit = gate(self.vertical(v), 1)
         return v + unit, h + self.out(gate(self.horizontal(h) + self.across(unit), 1))
 
+    def both(self, v: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+        """Exact reading of both stacks at once, [N, H, W, C] each."""
+        unit = gated(self.vertical.whole(v).flatten(0, 2)).view(v.shape)
+        sums = self.horizontal.whole(h) + self.across.whole(unit)
+        return added(v, unit), added(h, self.out.whole(gated(sums.flatten(0, 2)).view(v.shape)))
+
 
 class GatedPixelCNN(PixelNet):
     """`layers` layers of `channels` over pictures of `variables` bits in `rows` rows.
@@ -55,15 +59,83 @@ class GatedPixelCNN(PixelNet):
 
     def __init__(self, *, variables: int, rows: int, channels: int, layers: int, reach: int) -> None:
         super().__init__(variables, rows, offsets=2, channels=channels)
+        self.reach = reach
         above, left = window(reach, reach, below=1), [(0, dx) for dx in range(-reach, 0)]
         self.above = CausalConv(1, channels, above, source=BITS, target=STREAM, gain=2.0)
         self.left = CausalConv(1, channels, left, source=BITS, target=STREAM, gain=2.0)
         self.stack = nn.ModuleList(_Layer(channels) for _ in range(layers))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits in nats, [N, D], of x [N, D]."""
-        pictures = self.pictures(x)
+    @property
+    def layers(self) -> list[_Layer]:
+        """From the first to the last."""
+        return list(self.stack)  # type: ignore[arg-type]
+
+    def stack_of(self, pictures: Tensor) -> Tensor:
         v, h = self.begun(self.above(pictures), 0), self.begun(self.left(pictures), 1)
-        for layer in self.stack:
+        for layer in self.layers:
             v, h = layer(v, h)
-        return self.head(h).view(x.shape)
+        return h
+
+    def exact_stack_of(self, pictures: Tensor) -> Tensor:
+        v, h = added(self.above.whole(pictures), self.places[0]), added(self.left.whole(pictures), self.places[1])
+        for layer in self.layers:
+            v, h = layer.both(v, h)
+        return h
+
+    def walk(self, lanes: int) -> _Walk:
+        return _Walk(self, lanes)
+
+
+class _Walk(PixelWalk):
+    """Keeps, of every layer, v of the row above, what v adds to this row's horizontal sums, and h of the last pixel."""
+
+    def __init__(self, net: GatedPixelCNN, lanes: int) -> None:
+        super().__init__(net, lanes, net.reach)
+        self._gated = net
+        layers, device = len(net.layers), net.engine.device
+        self._above = torch.zeros(layers, lanes, net.columns, net.channels, dtype=torch.int16, device=device)
+        self._across = torch.zeros(layers, lanes, net.columns, 2 * net.channels, dtype=torch.int16, device=device)
+        self._left = torch.zeros(layers, lanes, net.channels, device=device)
+        self._now = torch.zeros_like(self._left)
+        self.open_row()
+
+    def open_row(self) -> None:
+        self._left.zero_()
+        for first in range(0, self.lanes, _LANES):
+            self._vertical(slice(first, min(first + _LANES, self.lanes)))
+
+    def _vertical(self, lanes: slice) -> None:
+        """The row of the vertical stack for some of the lanes."""
+        net, reach = self._gated, self.reach
+        seen = self.known[lanes, self.row : self.row + reach].unfold(2, 2 * reach + 1, 1)
+        taps = seen.transpose(1, 2).flatten(2).flatten(0, 1).float()
+        v = net.above.gathered(taps).view(-1, net.columns, net.channels)
+        v = added(v, net.places[0, self.row])
+        rows = torch.zeros(len(v), 2, net.columns + 2, net.channels, device=v.device)  # the one above, and this one
+        for layer, above, across in zip(net.layers, self._above[:, lanes], self._across[:, lanes], strict=True):
+            rows[:, 0, 1:-1], rows[:, 1, 1:-1] = above, v
+            above.copy_(v)
+            unit = gated(layer.vertical.gathered(_taps(rows)))
+            across.copy_(layer.across.gathered(unit).view(across.shape))
+            v = added(v, unit.view(v.shape))
+
+    def stream(self) -> Tensor:
+        net, column = self._gated, self.column
+        seen = self.known[:, self.row + self.reach, column : column + self.reach].float()
+        h = added(net.left.gathered(seen), net.places[1, self.row, column])
+        for k, layer in enumerate(net.layers):
+            self._now[k] = h
+            sums = layer.horizontal.gathered(torch.cat([self._left[k], h], dim=1)) + self._across[k, :, column]
+            h = added(h, layer.out.gathered(gated(sums)))
+        return h
+
+    def close_pixel(self) -> None:
+        self._left, self._now = self._now, self._left
+
+
+def _taps(rows: Tensor) -> Tensor:
+    """Of two padded rows [N, 2, W + 2, C] the taps of every place of the lower one, [N W, 6 C]."""
+    n, _, width, channels = rows.shape
+    # In each row the three taps of a place lie side by side: a view of overlapping windows, copied once.
+    lane, row, place, one = rows.stride()
+    return rows.as_strided((n, width - 2, 2, 3 * channels), (lane, place, row, one)).reshape(n * (width - 2), -1)

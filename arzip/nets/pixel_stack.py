@@ -13,11 +13,16 @@ from arzip.exact.engine import Engine
 from arzip.exact.fixed import Range
 from arzip.nets.table_model import OrderedNet
 
-__all__ = ["BITS", "HIDDEN", "STREAM", "PixelNet"]
+__all__ = ["BITS", "HIDDEN", "STREAM", "PixelNet", "PixelWalk", "added"]
 
 BITS = Range(0, 0, 1)
 STREAM = Range(8, -4095, 4095)  # residual streams: +-16
 HIDDEN = Range(8, 0, 4095)  # behind a rectifier
+
+
+def added(s: Tensor, y: Tensor) -> Tensor:
+    """Exact reading of s + y on a stream, integers in fp32."""
+    return (s + y).clamp_(STREAM.low, STREAM.high)
 
 
 class PixelNet(OrderedNet):
@@ -36,17 +41,76 @@ class PixelNet(OrderedNet):
         self.hidden = CausalConv(channels, 2 * channels, [(0, 0)], source=HIDDEN, target=HIDDEN, gain=1.4)
         self.logit = CausalConv(2 * channels, 1, [(0, 0)], source=HIDDEN, target=LOGIT, gain=0.5)
 
-    def pictures(self, x: Tensor) -> Tensor:
-        """[N, D] as [N, 1, H, W]."""
-        return x.view(len(x), 1, self.rows, self.columns)
+    def stack_of(self, pictures: Tensor) -> Tensor:
+        """Training reading of all before the head: pictures [N, 1, H, W] to a stream [N, C, H, W]."""
+        raise NotImplementedError
 
-    def begun(self, first: Tensor, stream: int) -> Tensor:
-        """Training reading: what a stream begins with, [N, C, H, W]."""
-        return (first + self.position[stream]).contiguous(memory_format=torch.channels_last)
+    def exact_stack_of(self, pictures: Tensor) -> Tensor:
+        """Its exact reading: [N, H, W, 1] to [N, H, W, C]."""
+        raise NotImplementedError
 
-    def head(self, s: Tensor) -> Tensor:
-        """Training reading: logits in nats [N, 1, H, W] of a stream."""
-        return self.logit(self.hidden(s.relu()).relu())  # type: ignore[no-any-return]
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits in nats, [N, D], of x [N, D]."""
+        s = self.stack_of(x.view(len(x), 1, self.rows, self.columns))
+        return self.logit(self.hidden(s.relu()).relu()).view(x.shape)  # type: ignore[no-any-return]
 
     def unrounded(self, x: Tensor) -> Tensor:
         return self(x)  # type: ignore[no-any-return]
+
+    def begun(self, first: Tensor, stream: int) -> Tensor:
+        """Training reading of what a stream begins with, [N, C, H, W]."""
+        return (first + self.position[stream]).contiguous(memory_format=torch.channels_last)
+
+    def freeze(self) -> None:
+        with torch.no_grad():
+            places = (self.position * (1 << STREAM.point) + 0.5).floor()
+            self.position_q = places.clamp(STREAM.low, STREAM.high).to(torch.int16)
+        super().freeze()
+
+    def place(self, engine: Engine) -> None:
+        super().place(engine)
+        self.places = self.position_q.permute(0, 2, 3, 1).to(engine.device, torch.float32)
+
+    def outputs(self, x: NDArray[np.uint8]) -> NDArray[np.int32]:
+        pictures = torch.from_numpy(x).to(self.engine.device, torch.float32)
+        s = self.exact_stack_of(pictures.view(len(x), self.rows, self.columns, 1))
+        return self.logits(s.view(-1, s.shape[3])).reshape(x.shape)
+
+    def logits(self, s: Tensor) -> NDArray[np.int32]:
+        """Exact reading of the head: a stream [N, C] to int32 [N]."""
+        z = self.logit.gathered(self.hidden.gathered(s.clamp(min=0)))
+        logits: NDArray[np.int32] = z[:, 0].to(torch.int32).cpu().numpy()
+        return logits
+
+
+class PixelWalk:
+    """Pixel by pixel through L pictures at once; `known` [L, reach + H, reach + W + reach] holds what has been seen."""
+
+    def __init__(self, net: PixelNet, lanes: int, reach: int) -> None:
+        self.lanes, self.reach, self.row, self.column = lanes, reach, 0, 0
+        self._net = net
+        size = lanes, net.rows + reach, net.columns + 2 * reach
+        self.known = torch.zeros(size, dtype=torch.uint8, device=net.engine.device)
+
+    def open_row(self) -> None:
+        """Computes what depends on the rows above alone."""
+
+    def stream(self) -> Tensor:
+        """The stream [L, C] that the head reads at the pixel that comes next."""
+        raise NotImplementedError
+
+    def close_pixel(self) -> None:
+        """Moves on; the pixel has just become known."""
+
+    def outputs(self) -> NDArray[np.int32]:
+        return self._net.logits(self.stream())
+
+    def observe(self, x: NDArray[np.int32]) -> None:
+        seen = torch.from_numpy(x).to(self.known)
+        self.known[:, self.row + self.reach, self.column + self.reach] = seen
+        self.close_pixel()
+        self.column += 1
+        if self.column == self._net.columns:
+            self.row, self.column = self.row + 1, 0
+            if self.row < self._net.rows:
+                self.open_row()

@@ -12,20 +12,17 @@ in docs/models.md). The first layer begins with an offset learned for every plac
 
 from __future__ import annotations
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from arzip.exact.bernoulli import LOGIT
 from arzip.exact.causal_conv import CausalConv, Tap, window
-from arzip.exact.fixed import Range
 from arzip.exact.layers import Layer
-from arzip.nets.pixel_stack import BITS, HIDDEN, STREAM, PixelNet
+from arzip.nets.pixel_stack import BITS, HIDDEN, STREAM, PixelNet, PixelWalk, added
 
 __all__ = ["PixelCNN", "before"]
 
 _POINT: list[Tap] = [(0, 0)]
+_REACH = 3  # of the first layer
 
 
 def before(reach: int) -> list[Tap]:
@@ -40,6 +37,9 @@ class _Block(Layer):
         self.look = CausalConv(channels, channels, before(1) + _POINT, source=HIDDEN, target=HIDDEN, gain=1.4)
         self.expand = CausalConv(channels, 2 * channels, _POINT, source=HIDDEN, target=STREAM, gain=0.5)
 
+    def whole(self, s: Tensor) -> Tensor:
+        return added(s, self.expand.whole(self.look.whole(self.reduce.whole(s.clamp(min=0)))))
+
     def forward(self, s: Tensor) -> Tensor:
         return s + self.expand(self.look(self.reduce(s.relu()).relu()).relu())  # type: ignore[no-any-return]
 
@@ -49,12 +49,47 @@ class PixelCNN(PixelNet):
 
     def __init__(self, *, variables: int, rows: int, channels: int, layers: int) -> None:
         super().__init__(variables, rows, offsets=1, channels=2 * channels)
-        self.first = CausalConv(1, 2 * channels, before(3), source=BITS, target=STREAM, gain=2.0)
+        self.first = CausalConv(1, 2 * channels, before(_REACH), source=BITS, target=STREAM, gain=2.0)
         self.stack = nn.ModuleList(_Block(channels) for _ in range(layers))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits in nats, [N, D], of x [N, D]."""
-        s = self.begun(self.first(self.pictures(x)), 0)
-        for block in self.stack:
+    @property
+    def blocks(self) -> list[_Block]:
+        """From the first to the last."""
+        return list(self.stack)  # type: ignore[arg-type]
+
+    def stack_of(self, pictures: Tensor) -> Tensor:
+        s = self.begun(self.first(pictures), 0)
+        for block in self.blocks:
             s = block(s)
-        return self.head(s).view(x.shape)
+        return s
+
+    def exact_stack_of(self, pictures: Tensor) -> Tensor:
+        s = added(self.first.whole(pictures), self.places[0])
+        for block in self.blocks:
+            s = block.whole(s)
+        return s
+
+    def walk(self, lanes: int) -> _Walk:
+        return _Walk(self, lanes)
+
+
+class _Walk(PixelWalk):
+    """Keeps, of every block, what its masked convolution has read in this row and the one above."""
+
+    def __init__(self, net: PixelCNN, lanes: int) -> None:
+        super().__init__(net, lanes, _REACH)
+        self._first, self._places, self._blocks = net.first, net.places[0], net.blocks
+        size = len(self._blocks), lanes, 2, net.columns + 2, net.channels // 2
+        self._read = torch.zeros(size, dtype=torch.int16, device=net.engine.device)
+
+    def stream(self) -> Tensor:
+        row, column = self.row, self.column
+        # Both masks are the first taps of a rectangle in reading order.
+        seen = self.known[:, row : row + _REACH + 1, column : column + 2 * _REACH + 1].reshape(self.lanes, -1)
+        s = added(self._first.gathered(seen[:, : len(self._first.taps)].float()), self._places[row, column])
+        for block, read in zip(self._blocks, self._read, strict=True):
+            read[:, row % 2, column + 1] = block.reduce.gathered(s.clamp(min=0))
+            above = read[:, 1 - row % 2, column : column + 3].flatten(1)
+            taps = torch.cat([above, read[:, row % 2, column : column + 2].flatten(1)], dim=1)
+            s = added(s, block.expand.gathered(block.look.gathered(taps.float())))
+        return s
