@@ -17,7 +17,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from arzip.exact.causal_conv import CausalConv, window
+from arzip.exact.convolution import Convolution, window
 from arzip.exact.gated import SUMS, UNITS, gate, gated
 from arzip.exact.layers import Layer
 from arzip.nets.pixel_stack import BITS, STREAM, PixelNet, PixelWalk, added
@@ -33,10 +33,10 @@ class _Layer(Layer):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.vertical = CausalConv(channels, 2 * channels, _VERTICAL, source=STREAM, target=SUMS)
-        self.across = CausalConv(channels, 2 * channels, [(0, 0)], source=UNITS, target=SUMS, gain=0.7)
-        self.horizontal = CausalConv(channels, 2 * channels, _HORIZONTAL, source=STREAM, target=SUMS, gain=0.7)
-        self.out = CausalConv(channels, channels, [(0, 0)], source=UNITS, target=STREAM)
+        self.vertical = Convolution(channels, 2 * channels, _VERTICAL, source=STREAM, target=SUMS)
+        self.across = Convolution(channels, 2 * channels, [(0, 0)], source=UNITS, target=SUMS, gain=0.7)
+        self.horizontal = Convolution(channels, 2 * channels, _HORIZONTAL, source=STREAM, target=SUMS, gain=0.7)
+        self.out = Convolution(channels, channels, [(0, 0)], source=UNITS, target=STREAM)
 
     def forward(self, v: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
         unit = gate(self.vertical(v), 1)
@@ -61,8 +61,8 @@ class GatedPixelCNN(PixelNet):
         super().__init__(variables, rows, offsets=2, channels=channels)
         self.reach = reach
         above, left = window(reach, reach, below=1), [(0, dx) for dx in range(-reach, 0)]
-        self.above = CausalConv(1, channels, above, source=BITS, target=STREAM, gain=2.0)
-        self.left = CausalConv(1, channels, left, source=BITS, target=STREAM, gain=2.0)
+        self.above = Convolution(1, channels, above, source=BITS, target=STREAM, gain=2.0)
+        self.left = Convolution(1, channels, left, source=BITS, target=STREAM, gain=2.0)
         self.stack = nn.ModuleList(_Layer(channels) for _ in range(layers))
 
     @property

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from arzip.exact.bernoulli import LOGIT
-from arzip.exact.causal_conv import CausalConv
+from arzip.exact.convolution import Convolution
 from arzip.exact.engine import Engine
 from arzip.exact.fixed import Range
 from arzip.nets.table_model import OrderedNet
@@ -38,8 +38,8 @@ class PixelNet(OrderedNet):
         self.columns, self.channels = variables // rows, channels
         self.position = nn.Parameter(torch.zeros(offsets, channels, rows, self.columns))
         self.register_buffer("position_q", torch.zeros(self.position.shape, dtype=torch.int16))
-        self.hidden = CausalConv(channels, 2 * channels, [(0, 0)], source=HIDDEN, target=HIDDEN, gain=1.4)
-        self.logit = CausalConv(2 * channels, 1, [(0, 0)], source=HIDDEN, target=LOGIT, gain=0.5)
+        self.hidden = Convolution(channels, 2 * channels, [(0, 0)], source=HIDDEN, target=HIDDEN, gain=1.4)
+        self.logit = Convolution(2 * channels, 1, [(0, 0)], source=HIDDEN, target=LOGIT, gain=0.5)
 
     def stack_of(self, pictures: Tensor) -> Tensor:
         """Training reading of all before the head: pictures [N, 1, H, W] to a stream [N, C, H, W]."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from arzip.exact.causal_conv import CausalConv, Tap, window
+from arzip.exact.convolution import Convolution, Tap, window
 from arzip.exact.layers import Layer
 from arzip.nets.pixel_stack import BITS, HIDDEN, STREAM, PixelNet, PixelWalk, added
 
@@ -33,9 +33,9 @@ def before(reach: int) -> list[Tap]:
 class _Block(Layer):
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.reduce = CausalConv(2 * channels, channels, _POINT, source=HIDDEN, target=HIDDEN, gain=1.4)
-        self.look = CausalConv(channels, channels, before(1) + _POINT, source=HIDDEN, target=HIDDEN, gain=1.4)
-        self.expand = CausalConv(channels, 2 * channels, _POINT, source=HIDDEN, target=STREAM, gain=0.5)
+        self.reduce = Convolution(2 * channels, channels, _POINT, source=HIDDEN, target=HIDDEN, gain=1.4)
+        self.look = Convolution(channels, channels, before(1) + _POINT, source=HIDDEN, target=HIDDEN, gain=1.4)
+        self.expand = Convolution(channels, 2 * channels, _POINT, source=HIDDEN, target=STREAM, gain=0.5)
 
     def whole(self, s: Tensor) -> Tensor:
         return added(s, self.expand.whole(self.look.whole(self.reduce.whole(s.clamp(min=0)))))
@@ -49,7 +49,7 @@ class PixelCNN(PixelNet):
 
     def __init__(self, *, variables: int, rows: int, channels: int, layers: int) -> None:
         super().__init__(variables, rows, offsets=1, channels=2 * channels)
-        self.first = CausalConv(1, 2 * channels, before(_REACH), source=BITS, target=STREAM, gain=2.0)
+        self.first = Convolution(1, 2 * channels, before(_REACH), source=BITS, target=STREAM, gain=2.0)
         self.stack = nn.ModuleList(_Block(channels) for _ in range(layers))
 
     @property
@@ -85,7 +85,7 @@ class _Walk(PixelWalk):
     def stream(self) -> Tensor:
         row, column = self.row, self.column
         # Both masks are the first taps of a rectangle in reading order.
-        seen = self.known[:, row : row + _REACH + 1, column : column + 2 * _REACH + 1].reshape(self.lanes, -1)
+        seen = self.known[:, row : row + _REACH + 1, column : column + 2 * _REACH + 1].flatten(1)
         s = added(self._first.gathered(seen[:, : len(self._first.taps)].float()), self._places[row, column])
         for block, read in zip(self._blocks, self._read, strict=True):
             read[:, row % 2, column + 1] = block.reduce.gathered(s.clamp(min=0))

@@ -1,8 +1,8 @@
-"""Convolutions over pictures whose kernels look up and to the left, as products over gathered taps.
+"""Convolutions over pictures as products over gathered taps.
 
-A kernel is a list of taps (dy, dx), dy <= 0: what it reads relative to the place it writes. Training is torch's own
-convolution with zeros where no tap is; the exact reading gathers the taps and multiplies once, for a convolution
-routine may choose transforms (Winograd) that are not exact.
+A kernel is a list of taps (dy, dx): what it reads relative to the place it writes; a masked kernel is one that has no
+tap where the mask is zero. Training is torch's own convolution with zeros where no tap is; the exact reading gathers
+the taps and multiplies once, for a convolution routine may choose transforms (Winograd) that are not exact.
 """
 
 from __future__ import annotations
@@ -10,11 +10,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from arzip.errors import ModelError
 from arzip.exact.fixed import Range
 from arzip.exact.product import Product
 
-__all__ = ["CausalConv", "Tap", "gather", "window"]
+__all__ = ["Convolution", "Tap", "gather", "window"]
 
 Tap = tuple[int, int]
 
@@ -24,7 +23,7 @@ def window(rows: int, reach: int, *, below: int = 0) -> list[Tap]:
     return [(dy, dx) for dy in range(1 - rows - below, 1 - below) for dx in range(-reach, reach + 1)]
 
 
-class CausalConv(Product):
+class Convolution(Product):
     """[N, inputs, H, W] -> [N, outputs, H, W] in floats; exact, [N, H, W, inputs] -> [N, H, W, outputs].
 
     Weights lie tap by tap: [taps * inputs, outputs].
@@ -34,22 +33,21 @@ class CausalConv(Product):
         self, inputs: int, outputs: int, taps: list[Tap], *, source: Range, target: Range, gain: float = 1.0
     ) -> None:
         super().__init__(len(taps) * inputs, outputs, source=source, target=target, gain=gain)
-        if any(dy > 0 for dy, _ in taps):
-            raise ModelError("a causal kernel has no tap below its own row")
         self.inputs, self.outputs, self.taps = inputs, outputs, taps
-        self._top = -min(dy for dy, _ in taps)
+        self._top = max(0, -min(dy for dy, _ in taps))
+        self._bottom = max(0, max(dy for dy, _ in taps))
         self._left = max(0, -min(dx for _, dx in taps))
         self._right = max(0, max(dx for _, dx in taps))
 
     def forward(self, x: Tensor) -> Tensor:
-        height, width = self._top + 1, self._left + self._right + 1
+        height, width = self._top + self._bottom + 1, self._left + self._right + 1
         weight = self.weight.view(len(self.taps), self.inputs, self.outputs)
         if len(self.taps) < height * width:
             places = torch.tensor([(dy + self._top) * width + dx + self._left for dy, dx in self.taps])
             weight = weight.new_zeros(height * width, self.inputs, self.outputs).index_copy(0, places, weight)
         kernel = weight.permute(2, 1, 0).reshape(self.outputs, self.inputs, height, width)
         kernel = kernel.contiguous(memory_format=torch.channels_last)
-        around = (self._left, self._right, self._top, 0)
+        around = (self._left, self._right, self._top, self._bottom)
         return nn.functional.conv2d(nn.functional.pad(x, around) if any(around) else x, kernel, self.bias)
 
     def whole(self, x: Tensor) -> Tensor:
@@ -66,7 +64,13 @@ def gather(x: Tensor, taps: list[Tap]) -> Tensor:
     n, height, width, channels = x.shape
     out = x.new_zeros(n, height, width, len(taps), channels)
     for k, (dy, dx) in enumerate(taps):
-        left, right = min(width, max(0, -dx)), max(0, min(width, width - dx))
-        if left < right and height + dy > 0:
-            out[:, -dy:, left:right, k] = x[:, : height + dy, left + dx : right + dx]
+        top, bottom = _overlap(height, dy)
+        left, right = _overlap(width, dx)
+        out[:, top:bottom, left:right, k] = x[:, top + dy : bottom + dy, left + dx : right + dx]
     return out.view(n * height * width, -1)
+
+
+def _overlap(size: int, step: int) -> tuple[int, int]:
+    """The places that stay inside when a step is taken from them."""
+    first = min(size, max(0, -step))
+    return first, max(first, min(size, size - step))
