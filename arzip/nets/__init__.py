@@ -16,6 +16,7 @@ from arzip.nets.guided_model import GuidedModel
 from arzip.nets.guided_net import GuidedNet
 from arzip.nets.local_pixelcnn import LocalPixelCNN
 from arzip.nets.made import MADE
+from arzip.nets.multiscale import Multiscale
 from arzip.nets.nade import NADE
 from arzip.nets.picture_model import PictureModel
 from arzip.nets.pixelcnn import PixelCNN
@@ -44,6 +45,7 @@ NETS = {
     "guided_net": Family(GuidedNet, GuidedModel, "image"),
     "local_pixelcnn": Family(LocalPixelCNN, PictureModel, "image"),
     "made": Family(MADE, TableModel, "table"),
+    "multiscale": Family(Multiscale, TableModel, "table"),
     "nade": Family(NADE, TableModel, "table"),
     "pixelcnn": Family(PixelCNN, TableModel, "table"),
     "rnade": Family(RNADE, RealModel, "table"),

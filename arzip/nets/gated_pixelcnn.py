@@ -14,15 +14,17 @@ horizontal layer, in one product for the whole row. What remains for each pixel 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
 from arzip.exact.convolution import Convolution, window
 from arzip.exact.gated import SUMS, UNITS, gate, gated
 from arzip.exact.layers import Layer
-from arzip.nets.pixel_stack import BITS, STREAM, PixelNet, PixelWalk, added
+from arzip.nets.pixel_stack import BITS, STREAM, PixelNet, PixelWalk, added, clamped
 
-__all__ = ["GatedPixelCNN"]
+__all__ = ["GatedPixelCNN", "GatedWalk"]
 
 _VERTICAL, _HORIZONTAL = window(2, 1), [(0, -1), (0, 0)]
 _LANES = 500  # whose row is computed at once, so that it stays in the cache
@@ -70,28 +72,38 @@ class GatedPixelCNN(PixelNet):
         """From the first to the last."""
         return list(self.stack)  # type: ignore[arg-type]
 
-    def stack_of(self, pictures: Tensor) -> Tensor:
-        v, h = self.begun(self.above(pictures), 0), self.begun(self.left(pictures), 1)
+    def stack_of(self, pictures: Tensor, given: Tensor | None = None) -> Tensor:
+        """`given` [N, 2 C, H, W], if there is something, is added to what both stacks begin with."""
+        v, h = self.above(pictures), self.left(pictures)
+        if given is not None:
+            v, h = v + given[:, : self.channels], h + given[:, self.channels :]
+        v, h = (self.begun(first, k) for k, first in enumerate((v, h)))
         for layer in self.layers:
             v, h = layer(v, h)
-        return h
+        return h  # type: ignore[no-any-return]
 
-    def exact_stack_of(self, pictures: Tensor) -> Tensor:
-        v, h = added(self.above.whole(pictures), self.places[0]), added(self.left.whole(pictures), self.places[1])
+    def exact_stack_of(self, pictures: Tensor, given: Tensor | None = None) -> Tensor:
+        """Exact reading, `given` [N, H, W, 2 C]."""
+        v, h = self.above.whole(pictures) + self.places[0], self.left.whole(pictures) + self.places[1]
+        if given is not None:
+            v, h = v + given[..., : self.channels], h + given[..., self.channels :]
+        v, h = clamped(v), clamped(h)
         for layer in self.layers:
             v, h = layer.both(v, h)
         return h
 
-    def walk(self, lanes: int) -> _Walk:
-        return _Walk(self, lanes)
+    def walk(self, lanes: int, given: Callable[[int], Tensor] | None = None) -> GatedWalk:
+        """`given` says of a row what `exact_stack_of` takes of all, [L, W, 2 C]."""
+        return GatedWalk(self, lanes, given)
 
 
-class _Walk(PixelWalk):
+class GatedWalk(PixelWalk):
     """Keeps, of every layer, v of the row above, what v adds to this row's horizontal sums, and h of the last pixel."""
 
-    def __init__(self, net: GatedPixelCNN, lanes: int) -> None:
+    def __init__(self, net: GatedPixelCNN, lanes: int, given: Callable[[int], Tensor] | None) -> None:
         super().__init__(net, lanes, net.reach)
-        self._gated = net
+        self._gated, self._given = net, given
+        self._row: Tensor | None = None
         layers, device = len(net.layers), net.engine.device
         self._above = torch.zeros(layers, lanes, net.columns, net.channels, dtype=torch.int16, device=device)
         self._across = torch.zeros(layers, lanes, net.columns, 2 * net.channels, dtype=torch.int16, device=device)
@@ -101,6 +113,8 @@ class _Walk(PixelWalk):
 
     def open_row(self) -> None:
         self._left.zero_()
+        if self._given is not None:
+            self._row = self._given(self.row)
         for first in range(0, self.lanes, _LANES):
             self._vertical(slice(first, min(first + _LANES, self.lanes)))
 
@@ -110,7 +124,10 @@ class _Walk(PixelWalk):
         seen = self.known[lanes, self.row : self.row + reach].unfold(2, 2 * reach + 1, 1)
         taps = seen.transpose(1, 2).flatten(2).flatten(0, 1).float()
         v = net.above.gathered(taps).view(-1, net.columns, net.channels)
-        v = added(v, net.places[0, self.row])
+        v = v + net.places[0, self.row]
+        if self._row is not None:
+            v += self._row[lanes, :, : net.channels]
+        v = clamped(v)
         rows = torch.zeros(len(v), 2, net.columns + 2, net.channels, device=v.device)  # the one above, and this one
         for layer, above, across in zip(net.layers, self._above[:, lanes], self._across[:, lanes], strict=True):
             rows[:, 0, 1:-1], rows[:, 1, 1:-1] = above, v
@@ -122,7 +139,10 @@ class _Walk(PixelWalk):
     def stream(self) -> Tensor:
         net, column = self._gated, self.column
         seen = self.known[:, self.row + self.reach, column : column + self.reach].float()
-        h = added(net.left.gathered(seen), net.places[1, self.row, column])
+        h = net.left.gathered(seen) + net.places[1, self.row, column]
+        if self._row is not None:
+            h += self._row[:, column, net.channels :]
+        h = clamped(h)
         for k, layer in enumerate(net.layers):
             self._now[k] = h
             sums = layer.horizontal.gathered(torch.cat([self._left[k], h], dim=1)) + self._across[k, :, column]

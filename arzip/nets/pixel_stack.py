@@ -13,16 +13,21 @@ from arzip.exact.engine import Engine
 from arzip.exact.fixed import Range
 from arzip.nets.table_model import OrderedNet
 
-__all__ = ["BITS", "HIDDEN", "STREAM", "PixelNet", "PixelWalk", "added"]
+__all__ = ["BITS", "HIDDEN", "STREAM", "PixelNet", "PixelWalk", "added", "clamped"]
 
 BITS = Range(0, 0, 1)
 STREAM = Range(8, -4095, 4095)  # residual streams: +-16
 HIDDEN = Range(8, 0, 4095)  # behind a rectifier
 
 
+def clamped(s: Tensor) -> Tensor:
+    """A stream within its range, in place."""
+    return s.clamp_(STREAM.low, STREAM.high)
+
+
 def added(s: Tensor, y: Tensor) -> Tensor:
     """Exact reading of s + y on a stream, integers in fp32."""
-    return (s + y).clamp_(STREAM.low, STREAM.high)
+    return clamped(s + y)
 
 
 class PixelNet(OrderedNet):
@@ -51,8 +56,11 @@ class PixelNet(OrderedNet):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits in nats, [N, D], of x [N, D]."""
-        s = self.stack_of(x.view(len(x), 1, self.rows, self.columns))
-        return self.logit(self.hidden(s.relu()).relu()).view(x.shape)  # type: ignore[no-any-return]
+        return self.head(self.stack_of(x.reshape(len(x), 1, self.rows, self.columns))).view(x.shape)
+
+    def head(self, s: Tensor) -> Tensor:
+        """Training reading of what follows the stack: [N, C, H, W] to [N, 1, H, W]."""
+        return self.logit(self.hidden(s.relu()).relu())  # type: ignore[no-any-return]
 
     def unrounded(self, x: Tensor) -> Tensor:
         return self(x)  # type: ignore[no-any-return]

@@ -68,6 +68,7 @@ TASKS = {
     "guided_net": Task(GuidedSampler, _guided_loss),
     "local_pixelcnn": Task(PictureSampler, _picture_loss),
     "made": Task(TableSampler, _binary_loss),
+    "multiscale": Task(TableSampler, _binary_loss),
     "nade": Task(TableSampler, _binary_loss),
     "pixelcnn": Task(TableSampler, _binary_loss),
     "rnade": Task(RealSampler, _own_loss),
