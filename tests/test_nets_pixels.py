@@ -131,6 +131,6 @@ def test_samples(name: str) -> None:
 
 def test_bounds_are_proved_before_any_use() -> None:
     net = placed("gated").net
-    net.get_submodule("stack.0.vertical").weight_q[:, 0] = 32767
+    net.get_submodule("stack.layers.0.vertical").weight_q[:, 0] = 32767
     with pytest.raises(ModelError, match="beyond"):
         net.check()

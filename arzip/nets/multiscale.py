@@ -21,7 +21,8 @@ from arzip.errors import ModelError
 from arzip.exact.convolution import Convolution, window
 from arzip.exact.fixed import Range
 from arzip.nets.gated_pixelcnn import GatedPixelCNN
-from arzip.nets.pixel_stack import STREAM, PixelWalk
+from arzip.nets.gated_stack import STREAM
+from arzip.nets.pixel_net import PixelWalk
 from arzip.nets.table_model import OrderedNet
 
 __all__ = ["Multiscale"]

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from arzip.exact.convolution import Convolution, Tap, window
 from arzip.exact.layers import Layer
-from arzip.nets.pixel_stack import BITS, HIDDEN, STREAM, PixelNet, PixelWalk, added
+from arzip.nets.gated_stack import STREAM, added
+from arzip.nets.pixel_net import BITS, HIDDEN, PixelNet, PixelWalk
 
 __all__ = ["PixelCNN", "before"]
 

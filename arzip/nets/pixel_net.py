@@ -11,23 +11,13 @@ from arzip.exact.bernoulli import LOGIT
 from arzip.exact.convolution import Convolution
 from arzip.exact.engine import Engine
 from arzip.exact.fixed import Range
+from arzip.nets.gated_stack import STREAM
 from arzip.nets.table_model import OrderedNet
 
-__all__ = ["BITS", "HIDDEN", "STREAM", "PixelNet", "PixelWalk", "added", "clamped"]
+__all__ = ["BITS", "HIDDEN", "PixelNet", "PixelWalk"]
 
 BITS = Range(0, 0, 1)
-STREAM = Range(8, -4095, 4095)  # residual streams: +-16
 HIDDEN = Range(8, 0, 4095)  # behind a rectifier
-
-
-def clamped(s: Tensor) -> Tensor:
-    """A stream within its range, in place."""
-    return s.clamp_(STREAM.low, STREAM.high)
-
-
-def added(s: Tensor, y: Tensor) -> Tensor:
-    """Exact reading of s + y on a stream, integers in fp32."""
-    return clamped(s + y)
 
 
 class PixelNet(OrderedNet):
