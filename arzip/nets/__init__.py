@@ -9,8 +9,10 @@ from typing import Any
 from arzip.causal import Causal
 from arzip.exact.layers import Layer
 from arzip.nets.char_rnn import CharRNN, TextModel
+from arzip.nets.colour_model import ColourModel
 from arzip.nets.ensemble import Ensemble
 from arzip.nets.fvsbn import FVSBN
+from arzip.nets.gated_colour import GatedColour
 from arzip.nets.gated_pixelcnn import GatedPixelCNN
 from arzip.nets.guided_model import GuidedModel
 from arzip.nets.guided_net import GuidedNet
@@ -41,6 +43,7 @@ NETS = {
     "char_rnn": Family(CharRNN, TextModel, "bytes"),
     "ensemble": Family(Ensemble, TableModel, "table"),
     "fvsbn": Family(FVSBN, TableModel, "table"),
+    "gated_colour": Family(GatedColour, ColourModel, "table"),
     "gated_pixelcnn": Family(GatedPixelCNN, TableModel, "table"),
     "guided_net": Family(GuidedNet, GuidedModel, "image"),
     "local_pixelcnn": Family(LocalPixelCNN, PictureModel, "image"),

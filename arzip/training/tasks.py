@@ -15,6 +15,7 @@ from arzip.training.guided import GuidedSampler
 from arzip.training.loop import Loss, Sampler
 from arzip.training.pictures import PictureSampler
 from arzip.training.samples import RealSampler
+from arzip.training.small_pictures import SmallPictureSampler
 from arzip.training.streams import StreamSampler
 from arzip.training.tables import HeldOutSampler, TableSampler
 from arzip.training.texts import TextSampler
@@ -45,6 +46,11 @@ def _guided_loss(net: nn.Module, batch: tuple[Tensor, ...]) -> tuple[Tensor, Ten
     return total, weight.sum()
 
 
+def _colour_loss(net: nn.Module, batch: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+    lengths = -net.log2_likelihood(*batch)  # type: ignore[operator]
+    return lengths.sum(), torch.tensor(float(lengths.numel()))
+
+
 def _binary_loss(net: nn.Module, batch: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
     x = batch[0][:, net.order]  # type: ignore[index]
     return bits_of(net(x), x), torch.tensor(float(x.numel()))
@@ -64,6 +70,7 @@ TASKS = {
     "char_rnn": Task(TextSampler, _own_loss),
     "ensemble": Task(HeldOutSampler, _binary_loss),
     "fvsbn": Task(TableSampler, _binary_loss),
+    "gated_colour": Task(SmallPictureSampler, _colour_loss),
     "gated_pixelcnn": Task(TableSampler, _binary_loss),
     "guided_net": Task(GuidedSampler, _guided_loss),
     "local_pixelcnn": Task(PictureSampler, _picture_loss),
