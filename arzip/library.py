@@ -199,12 +199,12 @@ class Model:
         self.depth: int = getattr(loaded.causal, "depth", 8)  # bits of a symbol
 
     @property
-    def layout(self) -> tuple[int, int]:
-        """Of a table's examples: rows of an example that is a picture (else 1), and variables."""
+    def layout(self) -> tuple[int, int, int]:
+        """Of a table's examples: rows of an example that is a picture (else 1), variables, and colours of a pixel."""
         if self.kind != "table":
             raise UnsupportedInput(f"{self.id} takes {self.kind}, not tables of examples")
         net = self._loaded.net
-        return int(net.rows), int(net.variables)
+        return int(net.rows), int(net.variables), int(getattr(net, "colours", 1))
 
     def bits(self, x: NDArray[Any]) -> NDArray[np.float64]:
         """The exact net's code length of every symbol in bits; the shape of x."""

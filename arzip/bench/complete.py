@@ -17,7 +17,7 @@ def completed(
 ) -> NDArray[Any]:
     """x with the rest drawn anew: of tables and pictures all but the upper share `known`; bytes get `count` more."""
     if model.kind == "table":
-        rows, variables = model.layout
+        rows, variables, _ = model.layout
         given = np.zeros((rows, variables // rows), dtype=np.bool_)
         if rows > 1:
             given[: round(known * rows)] = True

@@ -1,6 +1,6 @@
 """Files as examples for a model, and a model's samples as files: what evaluate, sample, complete and score share.
 
-table    .npy uint8 or bool [N, ...]; .png holds a grid of gray pictures, one level of gray per symbol
+table    .npy uint8 or bool [N, ...]; .png holds a grid of pictures, one level of gray or of a colour per symbol
 image    whatever the formats know
 bytes    any file
 """
@@ -42,22 +42,22 @@ def read_examples(path: Path, model: Model) -> NDArray[Any]:
 
 def _tiles(path: Path, data: bytes, model: Model) -> NDArray[np.uint8]:
     """The pictures of a grid, row by row, as examples; grays are rounded to the model's levels."""
-    height, width = _picture(model)
+    height, width, colours = _picture(model)
     with Image.open(io.BytesIO(data)) as picture:
-        gray = np.asarray(picture.convert("L"))
-    if gray.shape[0] % height or gray.shape[1] % width:
-        raise UnsupportedInput(f"{path}: {gray.shape[1]}x{gray.shape[0]} is not a grid of {width}x{height} pictures")
-    tiles = gray.reshape(gray.shape[0] // height, height, gray.shape[1] // width, width).swapaxes(1, 2)
+        sheet = np.asarray(picture.convert("L" if colours == 1 else "RGB"))
+    if sheet.shape[0] % height or sheet.shape[1] % width:
+        raise UnsupportedInput(f"{path}: {sheet.shape[1]}x{sheet.shape[0]} is not a grid of {width}x{height} pictures")
+    tiles = sheet.reshape(sheet.shape[0] // height, height, sheet.shape[1] // width, width, colours).swapaxes(1, 2)
     levels = (1 << model.depth) - 1
-    examples: NDArray[np.uint8] = ((tiles.reshape(-1, height * width).astype(np.int64) * levels + 127) // 255).astype(
-        np.uint8
-    )
+    flat = tiles.reshape(-1, height * width * colours).astype(np.int64)
+    examples: NDArray[np.uint8] = ((flat * levels + 127) // 255).astype(np.uint8)
     return examples
 
 
-def _picture(model: Model) -> tuple[int, int]:
-    height, variables = model.layout
-    return height, variables // height
+def _picture(model: Model) -> tuple[int, int, int]:
+    """Height, width and colours."""
+    height, variables, colours = model.layout
+    return height, variables // (height * colours), colours
 
 
 def shape_for(model: Model, count: int) -> tuple[int, ...]:
@@ -68,15 +68,16 @@ def shape_for(model: Model, count: int) -> tuple[int, ...]:
 
 
 def grid(examples: NDArray[np.uint8], model: Model) -> NDArray[np.uint8]:
-    """Examples [N, D] of pictures as one gray picture, eight to a row, the last row filled with white."""
-    height, width = _picture(model)
+    """Examples [N, D] of pictures as one picture, eight to a row, the last row filled with white."""
+    height, width, colours = _picture(model)
     columns = min(_COLUMNS, max(1, len(examples)))
     rows = -(-len(examples) // columns)
     levels = (1 << model.depth) - 1
-    full = np.full((rows * columns, height * width), 255, dtype=np.uint8)
+    full = np.full((rows * columns, height * width * colours), 255, dtype=np.uint8)
     full[: len(examples)] = (examples.astype(np.int64) * 255 // levels).astype(np.uint8)
-    tiled: NDArray[np.uint8] = full.reshape(rows, columns, height, width).swapaxes(1, 2)
-    return tiled.reshape(rows * height, columns * width)
+    tiled: NDArray[np.uint8] = full.reshape(rows, columns, height, width, colours).swapaxes(1, 2)
+    sheet = tiled.reshape(rows * height, columns * width, colours)
+    return sheet if colours > 1 else sheet[..., 0]
 
 
 def write_examples(path: Path, x: NDArray[Any], model: Model, *, force: bool) -> None:

@@ -15,11 +15,11 @@ from torch import Tensor, nn
 
 from arzip.causal import Prediction
 from arzip.errors import UnsupportedInput
-from arzip.nets.gated_colour import GatedColour
+from arzip.nets.gated_colour import GatedColour, seen
 from arzip.nets.gated_stack import STREAM, StackWalk
 from arzip.nets.picture_model import couple
 from arzip.nets.wavefront_model import Opened, WavefrontModel, runs
-from arzip.nets.window import COLOURS, FEATURES, colour_features, window_features
+from arzip.nets.window import COLOURS, colour_features
 
 __all__ = ["ColourModel"]
 
@@ -115,14 +115,6 @@ class _Pictures(WavefrontModel):
         base = np.empty(len(residual), dtype=np.int32)
         couple(outputs, prediction, residual, c, base)
         return outputs, c, base
-
-
-def seen(pixels: NDArray[np.int32], at: NDArray[np.int32]) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-    """Window features [F, FEATURES] and predictions [F, 3] of pixels at rows (picture, y, x)."""
-    features = np.empty((len(at), FEATURES), dtype=np.float32)
-    prediction = np.empty((len(at), COLOURS), dtype=np.int32)
-    window_features(pixels, at, features, prediction)
-    return features, prediction
 
 
 class _Walker:

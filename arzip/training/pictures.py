@@ -21,11 +21,11 @@ from torch import Tensor
 from arzip.errors import UnsupportedInput
 from arzip.nets.window import COLOURS, FEATURES, colour_features, window_features
 
-__all__ = ["CODING_ORDER", "Crops", "PictureSampler", "examples"]
+__all__ = ["Crops", "PictureSampler"]
 
 _VALIDATION_SHARE = 16  # one picture in 16
 _VALIDATION_PIXELS = 1 << 16
-CODING_ORDER = [1, 0, 2]  # green, red, blue
+_CODING_ORDER = [1, 0, 2]  # green, red, blue
 _POOL, _RENEW_EVERY, _RENEWED = 96, 24, 8
 
 
@@ -85,7 +85,7 @@ class Crops:
             crop = np.repeat(crop[..., None], COLOURS, axis=2)
         elif random.random() < self.settings.half_chroma:
             crop = _half_chroma(np.ascontiguousarray(crop))
-        return np.ascontiguousarray(crop[..., CODING_ORDER]), gray
+        return np.ascontiguousarray(crop[..., _CODING_ORDER]), gray
 
 
 class PictureSampler:
@@ -112,7 +112,7 @@ class PictureSampler:
                 self._renew(int(slot))
         size = self.pool.shape[1]
         at = self.random.integers(0, (_POOL, size, size), (count, 3)).astype(np.int32)
-        return examples(self.pool, at, self.gray[at[:, 0]])
+        return _examples(self.pool, at, self.gray[at[:, 0]])
 
     def validation(self) -> list[tuple[Tensor, ...]]:
         """The same pixels every time, drawn from whole held-out pictures."""
@@ -121,9 +121,9 @@ class PictureSampler:
         batches = []
         for picture in self.crops.held_out:
             gray = picture.ndim == 2
-            pixels = np.ascontiguousarray(picture[..., None] if gray else picture[..., CODING_ORDER])[None]
+            pixels = np.ascontiguousarray(picture[..., None] if gray else picture[..., _CODING_ORDER])[None]
             at = random.integers(0, (1, *picture.shape[:2]), (count, 3)).astype(np.int32)
-            batches.append(examples(pixels, at, np.full(count, gray)))
+            batches.append(_examples(pixels, at, np.full(count, gray)))
         return batches
 
     def state(self) -> dict[str, Any]:
@@ -136,8 +136,7 @@ class PictureSampler:
         self.drawn = state["drawn"]
 
 
-def examples(pixels: NDArray[np.uint8], at: NDArray[np.int32], gray: NDArray[np.bool_]) -> tuple[Tensor, ...]:
-    """What `window` says of the pixels at rows (picture, y, x): features, residual, colour, prediction, weights."""
+def _examples(pixels: NDArray[np.uint8], at: NDArray[np.int32], gray: NDArray[np.bool_]) -> tuple[Tensor, ...]:
     count = len(at)
     features = np.empty((count, FEATURES), dtype=np.float32)
     prediction = np.empty((count, COLOURS), dtype=np.int32)

@@ -19,9 +19,9 @@ from PIL import Image
 from torch import Tensor
 
 from arzip.errors import UnsupportedInput
-from arzip.training.pictures import CODING_ORDER, Crops, examples
+from arzip.training.pictures import Crops
 
-__all__ = ["SmallPictureSampler", "read_cifar"]
+__all__ = ["SmallPictureSampler", "read_cifar", "read_images"]
 
 _SIDE = 32
 _TILES, _SHEET_ROWS = 40, 25
@@ -43,6 +43,16 @@ def read_cifar(folder: Path) -> NDArray[np.uint8]:
     return images[: int(used[-1]) + 1]
 
 
+def read_images(path: Path) -> NDArray[np.uint8]:
+    """The images of an .npz with the key `images` as a table, uint8 [N, 3072]; raises UnsupportedInput."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            images: NDArray[np.uint8] = file["images"]
+    except (OSError, KeyError, ValueError) as error:
+        raise UnsupportedInput(f"{path}: not an .npz of images ({error})") from error
+    return images.reshape(len(images), -1)
+
+
 def _tiles(path: Path) -> NDArray[np.uint8]:
     with Image.open(path) as sheet:
         pixels = np.asarray(sheet.convert("RGB"))
@@ -59,7 +69,7 @@ class _Settings:
 
 
 class SmallPictureSampler:
-    """Batches for `GatedColour.log2_likelihood`; pictures are mirrored half of the time."""
+    """Batches for `GatedColour.bits`; pictures are mirrored half of the time."""
 
     def __init__(self, folder: Path, seed: int, settings: dict[str, Any]) -> None:
         self.settings = _Settings(**settings)
@@ -69,12 +79,12 @@ class SmallPictureSampler:
         self.random = self.crops.random
 
     def batch(self, count: int) -> tuple[Tensor, ...]:
-        """Pictures [count, 3, 32, 32] in coding order and what the window says of every pixel."""
+        """Pictures as a table, float32 [count, 3072]."""
         pictures = [
             self._photograph() if self.random.random() < self.settings.photographs else self._image()
             for _ in range(count)
         ]
-        return _batch(np.stack(pictures))
+        return (_table(np.stack(pictures)),)
 
     def _image(self) -> NDArray[np.uint8]:
         image: NDArray[np.uint8] = self.images[self.random.integers(len(self.images))]
@@ -93,7 +103,7 @@ class SmallPictureSampler:
 
     def validation(self) -> list[tuple[Tensor, ...]]:
         """The held-out images."""
-        return [_batch(self._held_out[at : at + _AT_ONCE]) for at in range(0, len(self._held_out), _AT_ONCE)]
+        return [(_table(self._held_out[at : at + _AT_ONCE]),) for at in range(0, len(self._held_out), _AT_ONCE)]
 
     def state(self) -> dict[str, Any]:
         """What a resumed run needs to go on drawing where it stopped."""
@@ -104,11 +114,5 @@ class SmallPictureSampler:
         self.random.bit_generator.state = state["random"]
 
 
-def _batch(pictures: NDArray[np.uint8]) -> tuple[Tensor, ...]:
-    pixels = np.ascontiguousarray(pictures[..., CODING_ORDER])
-    everywhere = np.moveaxis(np.indices(pixels.shape[:3], dtype=np.int32), 0, -1).reshape(-1, 3)
-    features, residual, colour, prediction, _ = examples(
-        pixels, np.ascontiguousarray(everywhere), np.zeros(len(everywhere), dtype=bool)
-    )
-    planes = torch.from_numpy(pixels).float().permute(0, 3, 1, 2)
-    return planes, features, residual, colour, prediction
+def _table(pictures: NDArray[np.uint8]) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(pictures).reshape(len(pictures), -1)).float()

@@ -46,11 +46,6 @@ def _guided_loss(net: nn.Module, batch: tuple[Tensor, ...]) -> tuple[Tensor, Ten
     return total, weight.sum()
 
 
-def _colour_loss(net: nn.Module, batch: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
-    lengths = -net.log2_likelihood(*batch)  # type: ignore[operator]
-    return lengths.sum(), torch.tensor(float(lengths.numel()))
-
-
 def _binary_loss(net: nn.Module, batch: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
     x = batch[0][:, net.order]  # type: ignore[index]
     return bits_of(net(x), x), torch.tensor(float(x.numel()))
@@ -70,7 +65,7 @@ TASKS = {
     "char_rnn": Task(TextSampler, _own_loss),
     "ensemble": Task(HeldOutSampler, _binary_loss),
     "fvsbn": Task(TableSampler, _binary_loss),
-    "gated_colour": Task(SmallPictureSampler, _colour_loss),
+    "gated_colour": Task(SmallPictureSampler, _own_loss),
     "gated_pixelcnn": Task(TableSampler, _binary_loss),
     "guided_net": Task(GuidedSampler, _guided_loss),
     "local_pixelcnn": Task(PictureSampler, _picture_loss),
