@@ -26,7 +26,7 @@ FAINTEST = 2.0**-LOGIT.point
 
 
 def reach(net: OrderedNet, pictures: np.ndarray, place: int) -> np.ndarray:
-    """The mean change, in nats, of the logit of a place when a pixel is flipped: float [H, W]; uint8 [N, D] pictures."""
+    """The mean change, in nats, of a place's logit when a pixel of pictures uint8 [N, D] is flipped: float [H, W]."""
     at = int(np.flatnonzero(net.order == place)[0])
     ordered = np.ascontiguousarray(pictures[:, net.order])
     before = net.outputs(ordered)[:, at]
