@@ -20,7 +20,7 @@ from arzip.errors import UnsupportedInput
 
 __all__ = ["HeldOutSampler", "TableSampler", "read_table"]
 
-_VALIDATION_BATCH = 1000
+_VALIDATION_BATCH = 250  # what nets keep of more would leave the cache
 
 
 def read_table(path: Path) -> dict[str, NDArray[np.uint8]]:
