@@ -15,6 +15,7 @@ from arzip.exact.bernoulli import bits_of
 from arzip.exact.engine import Engine
 from arzip.nets import gated_pixelcnn, table_model
 from arzip.nets.gated_pixelcnn import GatedPixelCNN
+from arzip.nets.labelled_pixelcnn import LabelledPixelCNN
 from arzip.nets.multiscale import Multiscale
 from arzip.nets.pixelcnn import PixelCNN
 from arzip.nets.table_model import OrderedNet, TableModel
@@ -28,6 +29,7 @@ NETS: dict[str, Callable[[], OrderedNet]] = {
     "pixelcnn": lambda: PixelCNN(**SIZES, layers=2),
     "gated": lambda: GatedPixelCNN(**SIZES, layers=2, reach=2),
     "multiscale": lambda: Multiscale(variables=D, rows=ROWS, small=SCALES, large=SCALES),
+    "labelled": lambda: LabelledPixelCNN(variables=D + 3, rows=ROWS, labels=3, channels=6, layers=2, reach=2),
     "gated, one layer": lambda: GatedPixelCNN(**SIZES, layers=1, reach=4),
 }
 
@@ -48,8 +50,11 @@ def placed(name: str, kind: str = "fp32", scale: float = 0.2) -> TableModel:
     return TableModel(net)
 
 
-def table(examples: int) -> np.ndarray:
-    return (np.random.default_rng(0).random((examples, D)) < np.linspace(0.05, 0.95, D)).astype(np.uint8)
+def table(examples: int, name: str = "") -> np.ndarray:
+    variables = NETS[name]().variables if name else D
+    return (np.random.default_rng(0).random((examples, variables)) < np.linspace(0.05, 0.95, variables)).astype(
+        np.uint8
+    )
 
 
 @pytest.mark.parametrize("name", NETS)
@@ -57,28 +62,29 @@ def table(examples: int) -> np.ndarray:
 def test_parity_and_road(name: str, examples: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gated_pixelcnn, "_LANES", 8)
     if examples:
-        check_parity(placed(name), table(examples))
-    check_road(placed(name), table(examples))
+        check_parity(placed(name), table(examples, name))
+    check_road(placed(name), table(examples, name))
 
 
 @pytest.mark.parametrize("name", NETS)
 def test_every_clamp_is_met(name: str) -> None:
     """Weights so large that streams and sums leave their ranges: both readings are cut in the same places."""
-    check_parity(placed(name, scale=1.5), table(20))
+    check_parity(placed(name, scale=1.5), table(20, name))
 
 
 @pytest.mark.parametrize("name", NETS)
 def test_causality_by_perturbation(name: str) -> None:
-    model, x = placed(name), table(9)
+    model, x = placed(name), table(9, name)
     for at in (0, 7, 20, D - 2):
         changed = x.copy()
         changed[:, model.net.order[at]] ^= 1
         check_causality(model, x, changed, (at + 1) * len(x))
 
 
-def slopes(net: OrderedNet) -> np.ndarray:
-    """Whether logit d moves with pixel i, bool [D, D]."""
-    x = torch.from_numpy(table(8)).float().requires_grad_()
+def slopes(name: str) -> np.ndarray:
+    """Whether logit d moves with variable i, bool [D, D]; both in coding order."""
+    net = trained(name)
+    x = torch.from_numpy(table(8, name)).float().requires_grad_()
     logits = net(x)
     rows = [torch.autograd.grad(z.sum(), x, retain_graph=True)[0].abs().amax(dim=0) for z in logits.unbind(1)]
     return torch.stack(rows).numpy() > 0
@@ -86,21 +92,22 @@ def slopes(net: OrderedNet) -> np.ndarray:
 
 @pytest.mark.parametrize("name", NETS)
 def test_causality_by_gradient(name: str) -> None:
-    seen = slopes(trained(name))
+    seen = slopes(name)
     assert not np.triu(seen).any(), "a pixel sees itself or the future"
-    assert seen[1:].any(axis=1).all(), "a pixel sees nothing"
+    first = getattr(NETS[name](), "labels", 0)  # labels enter as numbers of classes, which have no slopes
+    assert seen[1 + first :].any(axis=1).all(), "a pixel sees nothing"
 
 
 def test_only_the_plain_net_has_a_blind_spot() -> None:
     """Up and to the right: in reach of as many 3 x 3 kernels, but of no path of masked ones."""
     at, blind = 4 * COLUMNS + 1, 3 * COLUMNS + 6
-    assert not slopes(trained("pixelcnn"))[at, blind]
-    assert slopes(trained("gated, one layer"))[at, blind]
+    assert not slopes("pixelcnn")[at, blind]
+    assert slopes("gated, one layer")[at, blind]
 
 
 @pytest.mark.parametrize("name", NETS)
 def test_freezing_costs_little(name: str) -> None:
-    net, x = trained(name), table(300)
+    net, x = trained(name), table(300, name)
     with torch.no_grad():
         ordered = torch.from_numpy(x[:, net.order]).float()
         real = float(bits_of(net(ordered), ordered))
@@ -116,7 +123,7 @@ def test_engines_chunks_and_threads_give_the_same_words(name: str, monkeypatch: 
         for chunk, kind, threads in ((1, "fp32", 1), (7, "int8", 2), (500, "fp32", 2)):
             monkeypatch.setattr(table_model, "_CHUNK", chunk)
             torch.set_num_threads(threads)
-            words.add(encode_symbols(placed(name, kind), table(50)).words)
+            words.add(encode_symbols(placed(name, kind), table(50, name)).words)
     finally:
         torch.set_num_threads(before)
     assert len(words) == 1
@@ -124,7 +131,7 @@ def test_engines_chunks_and_threads_give_the_same_words(name: str, monkeypatch: 
 
 @pytest.mark.parametrize("name", NETS)
 def test_samples(name: str) -> None:
-    samples = [decode_symbols(placed(name, kind), (30, D), Dice(3)) for kind in ("fp32", "int8")]
+    samples = [decode_symbols(placed(name, kind), (30, trained(name).variables), Dice(3)) for kind in ("fp32", "int8")]
     np.testing.assert_array_equal(*samples)
     assert len(np.unique(samples[0], axis=0)) > 20
 

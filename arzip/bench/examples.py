@@ -42,7 +42,10 @@ def read_examples(path: Path, model: Model) -> NDArray[Any]:
 
 def _tiles(path: Path, data: bytes, model: Model) -> NDArray[np.uint8]:
     """The pictures of a grid, row by row, as examples; grays are rounded to the model's levels."""
-    height, width, colours = _picture(model)
+    layout = model.layout
+    height, width, colours = layout.rows, layout.columns, layout.colours
+    if layout.labels:
+        raise UnsupportedInput(f"{path}: the examples of {model.id} have labels, which a picture has not: use .npy")
     with Image.open(io.BytesIO(data)) as picture:
         sheet = np.asarray(picture.convert("L" if colours == 1 else "RGB"))
     if sheet.shape[0] % height or sheet.shape[1] % width:
@@ -54,27 +57,22 @@ def _tiles(path: Path, data: bytes, model: Model) -> NDArray[np.uint8]:
     return examples
 
 
-def _picture(model: Model) -> tuple[int, int, int]:
-    """Height, width and colours."""
-    height, variables, colours = model.layout
-    return height, variables // (height * colours), colours
-
-
 def shape_for(model: Model, count: int) -> tuple[int, ...]:
     """The shape of `count` samples: examples of a table, pixels of a square picture's side, or bytes."""
     if model.kind == "table":
-        return count, model.layout[1]
+        return count, model.layout.variables
     return (count, count, 3) if model.kind == "image" else (count,)
 
 
 def grid(examples: NDArray[np.uint8], model: Model) -> NDArray[np.uint8]:
-    """Examples [N, D] of pictures as one picture, eight to a row, the last row filled with white."""
-    height, width, colours = _picture(model)
+    """Examples [N, D] of pictures as one picture without labels, eight to a row, the last row filled with white."""
+    layout = model.layout
+    height, width, colours = layout.rows, layout.columns, layout.colours
     columns = min(_COLUMNS, max(1, len(examples)))
     rows = -(-len(examples) // columns)
     levels = (1 << model.depth) - 1
     full = np.full((rows * columns, height * width * colours), 255, dtype=np.uint8)
-    full[: len(examples)] = (examples.astype(np.int64) * 255 // levels).astype(np.uint8)
+    full[: len(examples)] = (examples[:, layout.labels :].astype(np.int64) * 255 // levels).astype(np.uint8)
     tiled: NDArray[np.uint8] = full.reshape(rows, columns, height, width, colours).swapaxes(1, 2)
     sheet = tiled.reshape(rows * height, columns * width, colours)
     return sheet if colours > 1 else sheet[..., 0]

@@ -16,6 +16,7 @@ from arzip.nets.gated_colour import GatedColour
 from arzip.nets.gated_pixelcnn import GatedPixelCNN
 from arzip.nets.guided_model import GuidedModel
 from arzip.nets.guided_net import GuidedNet
+from arzip.nets.labelled_pixelcnn import LabelledPixelCNN
 from arzip.nets.local_pixelcnn import LocalPixelCNN
 from arzip.nets.made import MADE
 from arzip.nets.multiscale import Multiscale
@@ -46,6 +47,7 @@ NETS = {
     "gated_colour": Family(GatedColour, ColourModel, "table"),
     "gated_pixelcnn": Family(GatedPixelCNN, TableModel, "table"),
     "guided_net": Family(GuidedNet, GuidedModel, "image"),
+    "labelled_pixelcnn": Family(LabelledPixelCNN, TableModel, "table"),
     "local_pixelcnn": Family(LocalPixelCNN, PictureModel, "image"),
     "made": Family(MADE, TableModel, "table"),
     "multiscale": Family(Multiscale, TableModel, "table"),

@@ -17,7 +17,7 @@ from arzip.training.pictures import PictureSampler
 from arzip.training.samples import RealSampler
 from arzip.training.small_pictures import SmallPictureSampler
 from arzip.training.streams import StreamSampler
-from arzip.training.tables import HeldOutSampler, TableSampler
+from arzip.training.tables import HeldOutSampler, LabelledSampler, TableSampler
 from arzip.training.texts import TextSampler
 
 __all__ = ["TASKS", "Task"]
@@ -68,6 +68,7 @@ TASKS = {
     "gated_colour": Task(SmallPictureSampler, _own_loss),
     "gated_pixelcnn": Task(TableSampler, _binary_loss),
     "guided_net": Task(GuidedSampler, _guided_loss),
+    "labelled_pixelcnn": Task(LabelledSampler, _binary_loss),
     "local_pixelcnn": Task(PictureSampler, _picture_loss),
     "made": Task(TableSampler, _binary_loss),
     "multiscale": Task(TableSampler, _binary_loss),
