@@ -23,7 +23,8 @@ from arzip.library import compress, decompress, load
 from arzip.nets.char_rnn import lanes_of
 from arzip.training.corpora import corpus_folder, manifest_of
 from arzip.training.samples import read_frames, read_patches
-from arzip.training.tables import read_table
+from arzip.training.small_pictures import read_images
+from arzip.training.tables import read_labelled, read_table
 from arzip.training.texts import is_held_out, read_documents
 
 __all__ = ["evaluate", "part_of", "told"]
@@ -40,6 +41,10 @@ def part_of(corpus: str, part: str) -> NDArray[np.uint8]:
         parts = read_patches(folder, str(facts["include"]))
     elif kind == "frames":
         parts = read_frames(folder, str(facts["include"]))
+    elif kind == "labelled":
+        parts = read_labelled(folder / str(facts["file"]))
+    elif kind == "pictures":
+        parts = {"test": read_images(folder / str(facts["test"]))}
     elif kind == "bytes" and "file" in facts:
         parts = _texts(folder / str(facts["file"]))
     else:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from arzip.compiled import Integer, compiled, inlined
 from arzip.exact.lookup import SIGMOID_LIMIT, SIGMOID_STEPS, sigmoid_table
 
-__all__ = ["CELL_POINT", "STATE_POINT", "SUM_POINT", "gru", "gru_unit", "lstm", "lstm_unit"]
+__all__ = ["CELL_POINT", "STATE_POINT", "SUM_POINT", "gru", "gru_unit", "lstm", "lstm_unit", "unit"]
 
 SUM_POINT, STATE_POINT, CELL_POINT = 10, 14, 12
 _GATE = 15
@@ -63,6 +63,12 @@ def gru_unit(reset: Integer, kept: Integer, x: Integer, q: Integer, h: Integer) 
     r, z = _sigmoid(reset, _DROPPED), _sigmoid(kept, _DROPPED)
     candidate = _shifted(_tanh(x + _shifted(r * np.int64(q), _GATE), _DROPPED), _GATE - STATE_POINT)
     return candidate + _shifted(z * (np.int64(h) - candidate), _GATE)
+
+
+@inlined
+def unit(a: Integer, b: Integer) -> Integer:
+    """tanh(a) sigmoid(b) with 8 fractional bits."""
+    return _shifted(_tanh(a, _DROPPED) * _sigmoid(b, _DROPPED), 2 * _GATE - 8)
 
 
 @compiled
