@@ -6,7 +6,6 @@ fvsbn     the weights that predict 32 pixels, each as the picture of the pixels 
 nade      the weights of 32 hidden units W (upper half) and of the same units' outputs V (lower half)
 made      which units and pixels a row of the picture sees: the masks of its first, inner and last layers, and the
           direct connections, side by side
-pixel_rnn what 32 pixels see: how far the logit of each moves when a pixel of a sampled picture is flipped
 ensemble  a bar for the share of each member
 """
 
@@ -18,9 +17,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from arzip.coding.coder import Dice
-from arzip.coding.drive import decode_symbols
-from arzip.nets.table_model import TableModel
 from arzip.store import load
 
 GAP = 2
@@ -75,17 +71,6 @@ def made(net: object) -> np.ndarray:
     return (255 * np.concatenate(columns[:-1], axis=1)).astype(np.uint8)
 
 
-def pixel_rnn(net: object) -> np.ndarray:
-    sample = decode_symbols(TableModel(net), (1, net.variables), Dice(1))
-    z = net.outputs(np.concatenate([sample, sample ^ np.eye(net.variables, dtype=np.uint8)])).astype(float)
-    chosen = [y * 28 + x for y in (9, 13, 17, 21) for x in range(7, 23, 2)]
-    octaves = np.log2(np.abs(z[1:, chosen] - z[0, chosen]).T + 1)  # of the smallest step of a logit
-    pictures = placed(net, octaves / octaves.max())
-    for picture, d in zip(pictures, chosen, strict=True):
-        picture.ravel()[d] = -1.0
-    return tiles(pictures, 8)
-
-
 def ensemble(net: object) -> np.ndarray:
     shares = net.share_q.numpy() / 1024
     sheet = np.full((16 * len(shares), 200), 255, dtype=np.uint8)
@@ -100,15 +85,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True)
     given = parser.parse_args()
     model = load(given.model)
-    draw = {
-        "fvsbn": fvsbn,
-        "nade": nade,
-        "made": made,
-        "row_lstm": pixel_rnn,
-        "diagonal_bilstm": pixel_rnn,
-        "ensemble": ensemble,
-    }
-    drawn = draw[model.family](model.net)
+    drawn = {"fvsbn": fvsbn, "nade": nade, "made": made, "ensemble": ensemble}[model.family](model.net)
     given.output.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(drawn).save(given.output, optimize=True)
 
