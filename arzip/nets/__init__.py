@@ -21,6 +21,7 @@ from arzip.nets.real_model import RealModel
 from arzip.nets.rnade import RNADE
 from arzip.nets.table_model import TableModel
 from arzip.nets.text_net import TextNet
+from arzip.nets.transformer import Transformer
 
 __all__ = ["NETS", "Family"]
 
@@ -44,4 +45,5 @@ NETS = {
     "nade": Family(NADE, TableModel, "table"),
     "rnade": Family(RNADE, RealModel, "table"),
     "text_net": Family(TextNet, TextModel, "bytes"),
+    "transformer": Family(Transformer, TableModel, "table"),
 }

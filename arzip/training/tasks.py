@@ -70,4 +70,5 @@ TASKS = {
     "nade": Task(TableSampler, _binary_loss),
     "rnade": Task(RealSampler, _own_loss),
     "text_net": Task(StreamSampler, _stream_loss),
+    "transformer": Task(TableSampler, _binary_loss),
 }
