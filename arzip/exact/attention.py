@@ -86,7 +86,7 @@ class CausalAttention(Layer):
         """Training reading, in floats: [N, T, H K] twice and [N, T, H V] -> [N, T, H V]."""
         q, k, v = (t.unflatten(2, (self.heads, -1)).transpose(1, 2) for t in (q, k, v))
         bias = (self.offsets * math.log(2))[:, self._distances].masked_fill(self._future, -math.inf)
-        weights = (torch.matmul(q * math.log(2), k.transpose(2, 3)) + bias).softmax(dim=3)
+        weights = torch.matmul(q * math.log(2), k.transpose(2, 3)).add_(bias).softmax(dim=3)
         return torch.matmul(weights, v).transpose(1, 2).flatten(2)
 
     def freeze(self) -> None:

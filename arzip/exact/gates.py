@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from arzip.compiled import Integer, compiled, inlined
 from arzip.exact.lookup import SIGMOID_LIMIT, SIGMOID_STEPS, sigmoid_table
 
-__all__ = ["CELL_POINT", "STATE_POINT", "SUM_POINT", "gru", "gru_unit", "lstm"]
+__all__ = ["CELL_POINT", "STATE_POINT", "SUM_POINT", "gated", "gru", "gru_unit", "lstm"]
 
 SUM_POINT, STATE_POINT, CELL_POINT = 10, 14, 12
 _GATE = 15
@@ -87,3 +87,12 @@ def lstm(x: NDArray[Any], q: NDArray[Any], c: NDArray[Any], h: NDArray[Any], aft
             cell = min(max(cell, -_CELL_END), _CELL_END)
             after[n, j] = cell
             h[n, j] = _shifted(o * _tanh(cell, _CELL_DROPPED), 2 * _GATE - STATE_POINT)
+
+
+@compiled
+def gated(x: NDArray[Any], y: NDArray[Any]) -> None:
+    """y [N, C] = u sigmoid(g) of x = (u, g) [N, 2 C]: integers in fp32 with SUM_POINT fractional bits."""
+    units = y.shape[1]
+    for n in range(y.shape[0]):
+        for j in range(units):
+            y[n, j] = _shifted(np.int64(x[n, j]) * _sigmoid(np.int64(x[n, units + j]), _DROPPED), _GATE)

@@ -17,6 +17,7 @@ from arzip.nets.local_pixelcnn import LocalPixelCNN
 from arzip.nets.made import MADE
 from arzip.nets.nade import NADE
 from arzip.nets.picture_model import PictureModel
+from arzip.nets.pixelsnail import PixelSNAIL
 from arzip.nets.real_model import RealModel
 from arzip.nets.rnade import RNADE
 from arzip.nets.table_model import TableModel
@@ -43,6 +44,7 @@ NETS = {
     "local_pixelcnn": Family(LocalPixelCNN, PictureModel, "image"),
     "made": Family(MADE, TableModel, "table"),
     "nade": Family(NADE, TableModel, "table"),
+    "pixelsnail": Family(PixelSNAIL, TableModel, "table"),
     "rnade": Family(RNADE, RealModel, "table"),
     "text_net": Family(TextNet, TextModel, "bytes"),
     "transformer": Family(Transformer, TableModel, "table"),

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from arzip.compiled import Integer, compiled
 
-__all__ = ["chosen", "descend", "patches", "pick"]
+__all__ = ["chosen", "descend", "neighbours", "patches", "pick"]
 
 
 @compiled
@@ -20,6 +20,31 @@ def patches(canvas: NDArray[Any], index: NDArray[Any], first: Integer, x: NDArra
             places, row = index[first + i], x[n, i]
             for j in range(row.shape[0]):
                 row[j] = canvas[n, places[j]]
+
+
+@compiled
+def neighbours(
+    new: NDArray[Any],
+    first: Integer,
+    spots: NDArray[Any],
+    taps: NDArray[Any],
+    known: NDArray[Any],
+    x: NDArray[Any],
+) -> None:
+    """x fp32 [N, t, taps * C] = what lies at the taps of positions first, first + 1, .., after new fp32 [N, t, C] came.
+
+    known int16 [N, P, C] is filled on; spots int32 [T] and taps [T, taps] are places in it, none later than its own.
+    """
+    channels = new.shape[2]
+    for n in range(new.shape[0]):
+        for i in range(new.shape[1]):
+            source, into = new[n, i], known[n, spots[first + i]]
+            for c in range(channels):
+                into[c] = np.int16(source[c])
+            for tap in range(taps.shape[1]):
+                near, out = known[n, taps[first + i, tap]], x[n, i, tap * channels :]
+                for c in range(channels):
+                    out[c] = near[c]
 
 
 @compiled

@@ -44,7 +44,7 @@ __all__ = ["BIT", "BRANCH", "OPERAND", "STREAM", "TokenNet"]
 BIT = Range(0, 0, 1)
 BRANCH = Range(10, -(1 << 17), 1 << 17)  # what is added to a residual stream
 STREAM = Range(10, -(1 << 22), 1 << 22)  # the sum of up to 32 of those
-OPERAND = Range(8, -2047, 2047)
+OPERAND = Range(8, -2300, 2300)  # holds what a norm of up to 80 channels gives
 _WIDE = 32767
 
 

@@ -35,13 +35,16 @@ _SHARPNESS = 1.4427  # octaves of a standard deviation of scores at the beginnin
 
 
 class Transformer(TokenNet):
-    """`layers` blocks of `heads` heads, `inner` rectified units; dropout `dropout` of what blocks add, in training."""
+    """`layers` blocks of `heads` heads, `key` channels each to compare, and `inner` rectified units.
 
-    def __init__(self, *, layers: int, heads: int, inner: int, dropout: float, **tokens: Any) -> None:
+    `dropout` silences a share of what blocks add to the stream while training.
+    """
+
+    def __init__(self, *, layers: int, heads: int, key: int, inner: int, dropout: float, **tokens: Any) -> None:
         super().__init__(**tokens)
         if self.width % heads or layers > 12:
             raise ModelError(f"{heads} heads do not share a width of {self.width}, or {layers} layers are beyond 12")
-        self.blocks = nn.ModuleList(Block(self.width, heads, inner, self.grid, dropout) for _ in range(layers))
+        self.blocks = nn.ModuleList(Block(self.width, heads, key, inner, self.grid, dropout) for _ in range(layers))
 
     def trunk(self, h: Tensor) -> Tensor:
         for block in self.blocks:
@@ -60,22 +63,22 @@ class Transformer(TokenNet):
 class Block(Layer):
     """Attention, then a rectified layer, each added to the stream."""
 
-    def __init__(self, width: int, heads: int, inner: int, grid: tuple[int, int], dropout: float) -> None:
+    def __init__(self, width: int, heads: int, key: int, inner: int, grid: tuple[int, int], dropout: float) -> None:
         super().__init__()
-        size = width // heads
+        self._cut = [heads * key, heads * key, width]
         self.before = RMSNorm(width, source=STREAM, target=OPERAND)
-        self.project = Product(width, 3 * width, source=OPERAND, target=OPERAND)
-        self.attention = CausalAttention(heads=heads, key=size, value=size, grid=grid, operand=OPERAND)
+        self.project = Product(width, sum(self._cut), source=OPERAND, target=OPERAND)
+        self.attention = CausalAttention(heads=heads, key=key, value=width // heads, grid=grid, operand=OPERAND)
         self.mix = Product(width, width, source=OPERAND, target=BRANCH, gain=0.3)
         self.between = RMSNorm(width, source=STREAM, target=OPERAND)
         self.up = Product(width, inner, source=OPERAND, target=_RECTIFIED)
         self.down = Product(inner, width, source=_RECTIFIED, target=BRANCH, gain=0.3)
         self.dropout = nn.Dropout(dropout)
         with torch.no_grad():
-            self.project.weight[:, :width] *= _SHARPNESS * size**-0.5
+            self.project.weight[:, : heads * key] *= _SHARPNESS * key**-0.5
 
     def forward(self, h: Tensor) -> Tensor:
-        q, k, v = self.project(self.before(h)).chunk(3, dim=2)
+        q, k, v = self.project(self.before(h)).split(self._cut, dim=2)
         h = h + self.dropout(self.mix(self.attention(q, k, v)))
         return h + self.dropout(self.down(torch.relu(self.up(self.between(h)))))
 
@@ -83,7 +86,7 @@ class Block(Layer):
         """Exact reading of positions `first` and on, [N, t, width]."""
         shape = h.shape[:2]
         projected = self.project.whole(self.before.whole(h.flatten(0, 1))).unflatten(0, shape)
-        y = self.attention.advance(cache, *projected.chunk(3, dim=2), first)
+        y = self.attention.advance(cache, *projected.split(self._cut, dim=2), first)
         h = h + self.mix.whole(y.flatten(0, 1)).unflatten(0, shape)
         inner = self.up.whole(self.between.whole(h.flatten(0, 1)))
         return h + self.down.whole(inner).unflatten(0, shape)

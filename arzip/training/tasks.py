@@ -68,6 +68,7 @@ TASKS = {
     "local_pixelcnn": Task(PictureSampler, _picture_loss),
     "made": Task(TableSampler, _binary_loss),
     "nade": Task(TableSampler, _binary_loss),
+    "pixelsnail": Task(TableSampler, _binary_loss),
     "rnade": Task(RealSampler, _own_loss),
     "text_net": Task(StreamSampler, _stream_loss),
     "transformer": Task(TableSampler, _binary_loss),
