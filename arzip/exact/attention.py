@@ -75,16 +75,16 @@ class CausalAttention(Layer):
         magnitude = self.operand.magnitude
         if 2 * self.operand.point != SCORE_POINT or magnitude > 32767:
             raise ModelError(f"attention takes 16-bit integers at point {SCORE_POINT // 2}, not {self.operand}")
-        if self.key * magnitude**2 + _FARTHEST >= _LIMIT // 2:
+        if self.key * magnitude**2 + _FARTHEST >= (_LIMIT >> 1) - (1 << SCORE_POINT):
             raise ModelError(f"scores of {self.key} channels of {self.operand} do not fit: use smaller heads")
         bits = min(_MOST_BITS, ((_LIMIT - 1) // (self.positions * magnitude)).bit_length() - 1)
         if bits < 8:
-            raise ModelError(f"{self.positions} positions of {self.operand} leave {bits} bits to a weight; 8 are needed")
+            raise ModelError(f"{self.positions} positions of {self.operand} leave {bits} bits to a weight, not 8")
         return bits
 
     def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Training reading, in floats: [N, T, H K] twice and [N, T, H V] -> [N, T, H V]."""
-        q, k, v = (t.unflatten(2, (self.heads, -1)).transpose(1, 2) for t in (q, k, v))
+        q, k, v = (t.view(*t.shape[:2], self.heads, -1).transpose(1, 2) for t in (q, k, v))
         bias = (self.offsets * math.log(2))[:, self._distances].masked_fill(self._future, -math.inf)
         weights = torch.matmul(q * math.log(2), k.transpose(2, 3)).add_(bias).softmax(dim=3)
         return torch.matmul(weights, v).transpose(1, 2).flatten(2)
@@ -113,9 +113,7 @@ class CausalAttention(Layer):
     def advance(self, cache: Cache, q: Tensor, k: Tensor, v: Tensor, first: int) -> Tensor:
         """Exact reading of positions first .. first + t - 1: integers in fp32, [N, t, H K], .. -> [N, t, H V]."""
         y = torch.empty(v.shape)
-        scratch = tuple(
-            np.zeros((size, BLOCK), np.int32) for size in (self.key, self.positions, 2, self.value)
-        )
+        scratch = tuple(np.zeros((size, BLOCK), np.int32) for size in (self.key, self.positions, 2, self.value))
         new = [t.cpu().numpy() for t in (q, k, v)]
         attend(*new, first, self._bias, self._table, cache.keys, cache.values, scratch, y.numpy())
         return y.to(v.device)

@@ -19,6 +19,7 @@ BLOCK = 64  # lanes of a block
 SCORE_POINT = 16  # of products of queries with keys, in octaves
 _STEP_BITS = 7  # entries of the table of weights: 128 to the octave
 _DROPPED = SCORE_POINT - _STEP_BITS
+_HALF = 1 << (_DROPPED - 1)
 
 
 def weight_table(bits: int) -> NDArray[np.int32]:
@@ -54,7 +55,7 @@ def _scores(
         row[:] = bias[j]
         for c in range(query.shape[0]):
             q, k = query[c], keys[j, channel + c]
-            for n in range(row.shape[0]):
+            for n in range(row.shape[0]):  # 32 bits on purpose, here and below: `CausalAttention` proves that they hold
                 row[n] = np.int32(row[n] + np.int32(q[n] * np.int32(k[n])))
 
 
@@ -71,7 +72,7 @@ def _weights(s: NDArray[Any], count: Integer, table: NDArray[Any], top: NDArray[
     for j in range(count):
         row = s[j]
         for n in range(row.shape[0]):
-            row[n] = min((np.int64(top[n]) - row[n] + (1 << (_DROPPED - 1))) >> _DROPPED, last)
+            row[n] = min(np.int32(top[n] - row[n] + _HALF) >> np.int32(_DROPPED), last)
         for n in range(row.shape[0]):
             row[n] = table[row[n]]
         for n in range(row.shape[0]):

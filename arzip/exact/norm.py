@@ -4,8 +4,8 @@
 
 (RMSNorm, Zhang & Sennrich 2019 [1], equation 4; the gain of the paper is left to the product that follows, which can
 say the same.) In integers: the sum of squares is exact, its square root an integer by Newton's iteration on 62 bits,
-and what all x_i are multiplied with a small integer times a power of two, so that the products, below 2**53, are exact in
-IEEE double, which has the vector instructions that 64-bit integers lack.
+and what all x_i are multiplied with a small integer times a power of two, so that the products, below 2**53, are
+exact in IEEE double, which has the vector instructions that 64-bit integers lack.
 
 [1] https://arxiv.org/abs/1910.07467
 """
@@ -54,7 +54,9 @@ class RMSNorm(Pointwise):
     def whole(self, x: Tensor) -> Tensor:
         """Exact reading: integers in fp32, [N, width] -> [N, width]."""
         y = torch.empty_like(x, device="cpu")
-        normalise(x.cpu().numpy(), math.isqrt(self.width << 2 * _FACTOR), 2.0 ** (self.target.point - _FACTOR), y.numpy())
+        normalise(
+            x.cpu().numpy(), math.isqrt(self.width << 2 * _FACTOR), 2.0 ** (self.target.point - _FACTOR), y.numpy()
+        )
         return y.to(x.device)
 
 

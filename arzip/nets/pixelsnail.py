@@ -1,7 +1,7 @@
 """PixelSNAIL: gated causal convolutions, which see near and well, and attention, which sees everything before.
 
-    residual block    h' = h + u sigmoid(g),   (u, g) = B relu(A (n at t and at its neighbours)),     n = norm(h)
-    attention block   h' = h + u sigmoid(g),   (u, g) = B attention(Q m, K m, V m),                   m = (norm(h), norm(h_0))
+    residual block    h' = h + u sigmoid(g),   (u, g) = B relu(A (n at t and its neighbours)),   n = norm(h)
+    attention block   h' = h + u sigmoid(g),   (u, g) = B attention(Q m, K m, V m),   m = (norm(h), norm(h_0))
 
       . 1 2 3 .       the neighbours of a token t: three above, one to the left, and itself, which knows only what is
       . 4 t           left of it and above
@@ -45,9 +45,7 @@ class PixelSNAIL(TokenNet):
     `dropout` silences a share of what blocks add to the stream while training.
     """
 
-    def __init__(
-        self, *, layers: int, residual: int, inner: int, key: int, dropout: float, **tokens: Any
-    ) -> None:
+    def __init__(self, *, layers: int, residual: int, inner: int, key: int, dropout: float, **tokens: Any) -> None:
         super().__init__(**tokens)
         count = layers * (residual + 1)
         if count > 24:
@@ -70,7 +68,7 @@ class PixelSNAIL(TokenNet):
         return [block.start(*shape) for block in self.blocks]  # type: ignore[operator]
 
     def advance(self, state: list[Any], h: Tensor, first: int) -> Tensor:
-        origin = self.origin.whole(h.flatten(0, 1)).unflatten(0, h.shape[:2])
+        origin = self.origin.whole(h.flatten(0, 1)).view(h.shape)
         for block, own in zip(self.blocks, state, strict=True):
             h = block.advance(own, h, origin, first)  # type: ignore[operator]
         return h
@@ -90,11 +88,11 @@ class Residual(Layer):
 
     def forward(self, h: Tensor, origin: Tensor) -> Tensor:
         rows, columns = self.grid
-        n = nn.functional.pad(self.norm(h).unflatten(1, self.grid), (0, 0, 1, 1, 1, 0))
+        n = nn.functional.pad(self.norm(h).view(-1, *self.grid, self.width), (0, 0, 1, 1, 1, 0))
         corners = ((0, 0), (0, 1), (0, 2), (1, 0), (1, 1))
         taps = [n[:, y : y + rows, x : x + columns] for y, x in corners]
         inner = torch.relu(self.near(torch.cat(taps, dim=3).flatten(1, 2)))
-        return h + self.dropout(nn.functional.glu(self.out(inner), dim=2))
+        return h + self.dropout(nn.functional.glu(self.out(inner), dim=2))  # type: ignore[no-any-return]
 
     def start(self, *shape: int) -> NDArray[np.int16]:
         """What is known of the stream, with a white border above and at the sides."""
@@ -103,7 +101,7 @@ class Residual(Layer):
 
     def advance(self, state: NDArray[np.int16], h: Tensor, origin: Tensor, first: int) -> Tensor:
         """Exact reading of positions `first` and on, [N, t, width]."""
-        n = self.norm.whole(h.flatten(0, 1)).unflatten(0, h.shape[:2])
+        n = self.norm.whole(h.flatten(0, 1)).view(h.shape)
         seen = torch.empty(*h.shape[:2], _TAPS * self.width)
         neighbours(n.cpu().numpy(), first, self.spots, self.taps, state, seen.numpy())
         inner = self.near.whole(seen.to(h.device).flatten(0, 1))
@@ -125,8 +123,8 @@ class Attending(Layer):
             self.project.weight[:, :key] *= key**-0.5
 
     def forward(self, h: Tensor, origin: Tensor) -> Tensor:
-        q, k, v = self.project(torch.cat([self.norm(h), origin], dim=2)).split(self._cut, dim=2)
-        return h + self.dropout(nn.functional.glu(self.out(self.attention(q, k, v)), dim=2))
+        q, k, v = torch.split(self.project(torch.cat([self.norm(h), origin], dim=2)), self._cut, dim=2)
+        return h + self.dropout(nn.functional.glu(self.out(self.attention(q, k, v)), dim=2))  # type: ignore[no-any-return]
 
     def start(self, *shape: int) -> Cache:
         return self.attention.start(*shape)
@@ -134,8 +132,9 @@ class Attending(Layer):
     def advance(self, state: Cache, h: Tensor, origin: Tensor, first: int) -> Tensor:
         """Exact reading of positions `first` and on, [N, t, width]."""
         n = torch.cat([self.norm.whole(h.flatten(0, 1)), origin.flatten(0, 1)], dim=1)
-        projected = self.project.whole(n).unflatten(0, h.shape[:2])
-        y = self.attention.advance(state, *projected.split(self._cut, dim=2), first)
+        projected = self.project.whole(n).view(*h.shape[:2], -1)
+        q, k, v = torch.split(projected, self._cut, dim=2)
+        y = self.attention.advance(state, q, k, v, first)
         return h + _gated(self.out.whole(y.flatten(0, 1))).view(h.shape)
 
 

@@ -49,7 +49,7 @@ def neighbours(
 
 @compiled
 def chosen(nodes: NDArray[Any], x: NDArray[Any], z: NDArray[Any]) -> None:
-    """z int32 [N, D] = the logits on the way to the known pixels x uint8 [N, D]; nodes fp32 [N, tokens, 2**span - 1]."""
+    """z int32 [N, D] = the logits on the way to known pixels x uint8 [N, D]; nodes fp32 [N, tokens, 2**span - 1]."""
     tokens = nodes.shape[1]
     span = x.shape[1] // tokens
     for n in range(x.shape[0]):

@@ -15,8 +15,8 @@ channels of a pixel). Every logit is a sum of two parts:
 The patch replaces the slow learning of what lies where; c_t and e_t are learned for every place. The margin of the
 picture, where digits are hardly ever, has no trunk: the first two terms are all.
 
-A subclass gives the trunk in two readings: `trunk`, floats, all tokens, and `start` and `advance`, integers, some tokens
-of all lanes, which serves both whole pictures and the walk.
+A subclass gives the trunk in two readings: `trunk`, floats, all tokens, and `start` and `advance`, integers, some
+tokens of all lanes, which serves both whole pictures and the walk.
 
 [1] Chen et al. 2020, https://cdn.openai.com/papers/Generative_Pretraining_from_Pixels_V2.pdf
 """
@@ -49,7 +49,9 @@ _WIDE = 32767
 
 
 class TokenNet(OrderedNet):
-    """Args:
+    """A trunk between patches and trees.
+
+    Args:
         span: pixels of a token; divides the columns.
         margin: rows without a trunk at the top and at the bottom, columns of them left and right (whole tokens).
         above, aside: rows above and columns to either side that a patch shows.
@@ -90,9 +92,7 @@ class TokenNet(OrderedNet):
         self.register_buffer("positions_q", torch.zeros(self.positions.shape, dtype=torch.int16))
         self.register_buffer("bias_q", torch.zeros(self.bias.shape, dtype=torch.int16))
         self._inside: Tensor
-        self._index: Tensor
         self.register_buffer("_inside", inside, persistent=False)
-        self.register_buffer("_index", torch.from_numpy(self.index).long(), persistent=False)
 
     def trunk(self, h: Tensor) -> Tensor:
         """Training reading, in floats, of all tokens inside the margin: [N, T, width] in and out."""
@@ -108,16 +108,25 @@ class TokenNet(OrderedNet):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits in nats, [N, D], of x [N, D]; floats, without any rounding."""
-        pictures = x.unflatten(1, (self.rows, self.columns))
-        patch = nn.functional.pad(pictures, self.frame).flatten(1)[:, self._index]
+        patch = self._patches(x.reshape(-1, self.rows, self.columns))
         h = self.trunk(self.first(patch[:, self._inside]) + self.positions)
         nodes = (self.direct(patch) + self.bias).index_add(1, self._inside, self.head(self.norm(h)))
-        known, z = x.detach().unflatten(1, (self.tokens, self.span)).long(), []
+        known, z = x.detach().reshape(-1, self.tokens, self.span).long(), []
         node = torch.zeros(known.shape[:2], dtype=torch.long, device=x.device)
         for pixel in range(self.span):
             z.append(nodes.gather(2, node[..., None]))
             node = 2 * node + 1 + known[:, :, pixel]
         return torch.cat(z, dim=2).flatten(1)
+
+    def _patches(self, pictures: Tensor) -> Tensor:
+        """What all tokens see of pictures [N, rows, columns], [N, tokens, I], by overlapping views: few long copies."""
+        canvas = nn.functional.pad(pictures, self.frame).contiguous()
+        left, _, above, _ = self.frame
+        size, stride = (len(canvas), self.rows, self.columns // self.span), canvas.stride()
+        steps = (stride[0], stride[1], self.span)
+        rows = canvas.as_strided((*size, above, 2 * left + self.span), (*steps, *stride[1:]))
+        own = canvas.as_strided((*size, left), (*steps, 1), above * stride[1])
+        return torch.cat([rows.flatten(3), own], dim=3).flatten(1, 2)
 
     def unrounded(self, x: Tensor) -> Tensor:
         return self(x)  # type: ignore[no-any-return]
@@ -144,16 +153,16 @@ class TokenNet(OrderedNet):
         seen = torch.empty(lanes, count, self.index.shape[1])
         patches(canvas, self.index, first, seen.numpy())
         seen = seen.to(device)
-        nodes = self.direct.whole(seen.flatten(0, 1)).unflatten(0, (lanes, count))
+        nodes = self.direct.whole(seen.flatten(0, 1)).view(lanes, count, -1)
         nodes += self._bias[first : first + count]
         ranks = self._ranks[first : first + count]
         (inside,) = np.nonzero(ranks >= 0)
         if len(inside):
             seen = seen[:, torch.from_numpy(inside).to(device)]
-            h = self.first.whole(seen.flatten(0, 1)).unflatten(0, (lanes, -1))
+            h = self.first.whole(seen.flatten(0, 1)).view(lanes, len(inside), -1)
             h += self._places[int(ranks[inside[0]]) :][: len(inside)]
             h = self.norm.whole(self.advance(state, h, int(ranks[inside[0]])).flatten(0, 1))
-            nodes[:, torch.from_numpy(inside).to(device)] += self.head.whole(h).unflatten(0, (lanes, -1))
+            nodes[:, torch.from_numpy(inside).to(device)] += self.head.whole(h).view(lanes, len(inside), -1)
         return nodes.clamp_(LOGIT.low, LOGIT.high)
 
     def drawn(self, x: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -217,4 +226,5 @@ def _patch_index(rows: int, columns: int, span: int, above: int, aside: int) -> 
     y, x = np.arange(above)[:, None], np.arange(2 * aside + span)[None]
     patch = np.concatenate([(y * width + x).ravel(), above * width + np.arange(aside)])
     corner = np.arange(rows)[:, None] * width + np.arange(0, columns, span)[None]
-    return (corner.reshape(-1, 1) + patch).astype(np.int32)
+    index: NDArray[np.int32] = (corner.reshape(-1, 1) + patch).astype(np.int32)
+    return index

@@ -78,15 +78,15 @@ class Block(Layer):
             self.project.weight[:, : heads * key] *= _SHARPNESS * key**-0.5
 
     def forward(self, h: Tensor) -> Tensor:
-        q, k, v = self.project(self.before(h)).split(self._cut, dim=2)
+        q, k, v = torch.split(self.project(self.before(h)), self._cut, dim=2)
         h = h + self.dropout(self.mix(self.attention(q, k, v)))
-        return h + self.dropout(self.down(torch.relu(self.up(self.between(h)))))
+        return h + self.dropout(self.down(torch.relu(self.up(self.between(h)))))  # type: ignore[no-any-return]
 
     def advance(self, cache: Cache, h: Tensor, first: int) -> Tensor:
         """Exact reading of positions `first` and on, [N, t, width]."""
-        shape = h.shape[:2]
-        projected = self.project.whole(self.before.whole(h.flatten(0, 1))).unflatten(0, shape)
-        y = self.attention.advance(cache, *projected.split(self._cut, dim=2), first)
-        h = h + self.mix.whole(y.flatten(0, 1)).unflatten(0, shape)
+        projected = self.project.whole(self.before.whole(h.flatten(0, 1))).view(*h.shape[:2], -1)
+        q, k, v = torch.split(projected, self._cut, dim=2)
+        y = self.attention.advance(cache, q, k, v, first)
+        h = h + self.mix.whole(y.flatten(0, 1)).view(h.shape)
         inner = self.up.whole(self.between.whole(h.flatten(0, 1)))
-        return h + self.down.whole(inner).unflatten(0, shape)
+        return h + self.down.whole(inner).view(h.shape)
