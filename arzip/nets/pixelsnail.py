@@ -132,7 +132,7 @@ class Attending(Layer):
     def advance(self, state: Cache, h: Tensor, origin: Tensor, first: int) -> Tensor:
         """Exact reading of positions `first` and on, [N, t, width]."""
         n = torch.cat([self.norm.whole(h.flatten(0, 1)), origin.flatten(0, 1)], dim=1)
-        projected = self.project.whole(n).view(*h.shape[:2], -1)
+        projected = self.project.whole(n).view(*h.shape[:2], sum(self._cut))
         q, k, v = torch.split(projected, self._cut, dim=2)
         y = self.attention.advance(state, q, k, v, first)
         return h + _gated(self.out.whole(y.flatten(0, 1))).view(h.shape)

@@ -82,7 +82,8 @@ class TokenNet(OrderedNet):
         self.index = _patch_index(rows, columns, span, above, aside)
         self.canvas = (rows + above, columns + 2 * aside)  # a picture with white above and at its sides
         self.frame = (aside, aside, above, 0)
-        nodes, seen = (1 << span) - 1, self.index.shape[1]
+        self.nodes = nodes = (1 << span) - 1
+        seen = self.index.shape[1]
         self.first = Product(seen, width, source=BIT, target=BRANCH, gain=1.5)
         self.direct = Product(seen, nodes, source=BIT, target=LOGIT, gain=0.1)
         self.norm = RMSNorm(width, source=STREAM, target=OPERAND)
@@ -153,16 +154,16 @@ class TokenNet(OrderedNet):
         seen = torch.empty(lanes, count, self.index.shape[1])
         patches(canvas, self.index, first, seen.numpy())
         seen = seen.to(device)
-        nodes = self.direct.whole(seen.flatten(0, 1)).view(lanes, count, -1)
+        nodes = self.direct.whole(seen.flatten(0, 1)).view(lanes, count, self.nodes)
         nodes += self._bias[first : first + count]
         ranks = self._ranks[first : first + count]
         (inside,) = np.nonzero(ranks >= 0)
         if len(inside):
             seen = seen[:, torch.from_numpy(inside).to(device)]
-            h = self.first.whole(seen.flatten(0, 1)).view(lanes, len(inside), -1)
+            h = self.first.whole(seen.flatten(0, 1)).view(lanes, len(inside), self.width)
             h += self._places[int(ranks[inside[0]]) :][: len(inside)]
             h = self.norm.whole(self.advance(state, h, int(ranks[inside[0]])).flatten(0, 1))
-            nodes[:, torch.from_numpy(inside).to(device)] += self.head.whole(h).view(lanes, len(inside), -1)
+            nodes[:, torch.from_numpy(inside).to(device)] += self.head.whole(h).view(lanes, len(inside), self.nodes)
         return nodes.clamp_(LOGIT.low, LOGIT.high)
 
     def drawn(self, x: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -170,7 +171,7 @@ class TokenNet(OrderedNet):
         left, _, above, _ = self.frame
         canvas = np.zeros((len(x), *self.canvas), np.uint8)
         canvas[:, above:, left : left + self.columns] = x.reshape(-1, self.rows, self.columns)
-        return canvas.reshape(len(x), -1)
+        return canvas.reshape(len(x), self.canvas[0] * self.canvas[1])
 
     def outputs(self, x: NDArray[np.uint8]) -> NDArray[np.int32]:
         z = np.empty(x.shape, np.int32)

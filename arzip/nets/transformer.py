@@ -84,7 +84,7 @@ class Block(Layer):
 
     def advance(self, cache: Cache, h: Tensor, first: int) -> Tensor:
         """Exact reading of positions `first` and on, [N, t, width]."""
-        projected = self.project.whole(self.before.whole(h.flatten(0, 1))).view(*h.shape[:2], -1)
+        projected = self.project.whole(self.before.whole(h.flatten(0, 1))).view(*h.shape[:2], sum(self._cut))
         q, k, v = torch.split(projected, self._cut, dim=2)
         y = self.attention.advance(cache, q, k, v, first)
         h = h + self.mix.whole(y.flatten(0, 1)).view(h.shape)
