@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -172,3 +176,35 @@ def test_broken_weights_are_refused() -> None:
     net.blocks[0].up.weight_q[:, 3] = 32767
     with pytest.raises(ModelError, match="2\\*\\*24"):
         net.check()
+
+
+SCRIPT = """
+import hashlib, sys, torch
+from tests.test_nets_tokens import Engine, NETS, TableModel, encode_symbols, table
+digest = hashlib.sha256()
+for name, weights in torch.load(sys.argv[1]).items():
+    net = NETS[name]()
+    net.load_state_dict(weights)
+    net.place(Engine(sys.argv[2], "cpu"))
+    digest.update(encode_symbols(TableModel(net), table(70)).words)
+print(digest.hexdigest())
+"""
+
+
+@pytest.mark.slow
+def test_every_machine_one_digest(tmp_path: Path) -> None:
+    """Instruction sets of oneDNN, and what numba compiles for: each is a process of its own."""
+    weights = {name: placed(name).net.state_dict() for name in NETS}
+    torch.save(weights, tmp_path / "weights.pt")
+    digests = set()
+    generic = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "", "NUMBA_CACHE_DIR": str(tmp_path)}
+    for kind, more in (
+        ("fp32", {}),
+        ("int8", {"ONEDNN_MAX_CPU_ISA": "SSE41"}),
+        ("fp32", {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "default"}),
+        ("fp32", generic),
+    ):
+        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1]), **more}
+        command = [sys.executable, "-c", SCRIPT, str(tmp_path / "weights.pt"), kind]
+        digests.add(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
+    assert len(digests) == 1
