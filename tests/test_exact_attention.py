@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from itertools import pairwise
 
@@ -137,6 +138,7 @@ def test_weights_are_powers_of_two() -> None:
         table = weight_table(bits)
         wanted = 2.0 ** (bits - np.arange(len(table)) / 128)
         assert np.abs(table - wanted).max() < 0.75 and table[0] == 1 << bits and table[-1] == 0
+    assert hashlib.sha256(weight_table(12).astype("<i4").tobytes()).hexdigest()[:16] == "d5f5b2fa5f93f03a"
 
 
 NORM = RMSNorm(48, source=Range(10, -(1 << 22), 1 << 22), target=OPERAND)
