@@ -31,7 +31,7 @@ from arzip.exact.layers import Layer
 from arzip.exact.norm import RMSNorm
 from arzip.exact.product import Product
 from arzip.nets.token_kernels import neighbours
-from arzip.nets.token_net import BRANCH, OPERAND, STREAM, TokenNet
+from arzip.nets.token_net import BRANCH, OPERAND, PROJECTED, STREAM, TokenNet
 
 __all__ = ["PixelSNAIL"]
 
@@ -115,9 +115,9 @@ class Attending(Layer):
         super().__init__()
         self._cut = [key, key, width]
         self.norm = RMSNorm(width, source=STREAM, target=OPERAND)
-        self.project = Product(2 * width, sum(self._cut), source=OPERAND, target=OPERAND)
-        self.attention = CausalAttention(heads=1, key=key, value=width, grid=grid, operand=OPERAND)
-        self.out = Product(width, 2 * width, source=OPERAND, target=BRANCH, gain=0.6)
+        self.project = Product(2 * width, sum(self._cut), source=OPERAND, target=PROJECTED)
+        self.attention = CausalAttention(heads=1, key=key, value=width, grid=grid, operand=PROJECTED)
+        self.out = Product(width, 2 * width, source=PROJECTED, target=BRANCH, gain=0.6)
         self.dropout = nn.Dropout(dropout)
         with torch.no_grad():
             self.project.weight[:, :key] *= key**-0.5

@@ -39,12 +39,13 @@ from arzip.exact.product import Product
 from arzip.nets.table_model import OrderedNet
 from arzip.nets.token_kernels import chosen, descend, patches, pick
 
-__all__ = ["BIT", "BRANCH", "OPERAND", "STREAM", "TokenNet"]
+__all__ = ["BIT", "BRANCH", "OPERAND", "PROJECTED", "STREAM", "TokenNet"]
 
 BIT = Range(0, 0, 1)
-BRANCH = Range(10, -(1 << 17), 1 << 17)  # what is added to a residual stream
-STREAM = Range(10, -(1 << 22), 1 << 22)  # the sum of up to 32 of those
+BRANCH = Range(10, -(1 << 19), 1 << 19)  # what is added to a residual stream
+STREAM = Range(10, -(1 << 24) + 1, (1 << 24) - 1)  # the sum of up to 30 of those and a place
 OPERAND = Range(8, -2300, 2300)  # holds what a norm of up to 80 channels gives
+PROJECTED = Range(8, -4095, 4095)  # queries, keys and values
 _WIDE = 32767
 
 

@@ -26,7 +26,7 @@ from arzip.exact.fixed import Range
 from arzip.exact.layers import Layer
 from arzip.exact.norm import RMSNorm
 from arzip.exact.product import Product
-from arzip.nets.token_net import BRANCH, OPERAND, STREAM, TokenNet
+from arzip.nets.token_net import BRANCH, OPERAND, PROJECTED, STREAM, TokenNet
 
 __all__ = ["Transformer"]
 
@@ -67,9 +67,9 @@ class Block(Layer):
         super().__init__()
         self._cut = [heads * key, heads * key, width]
         self.before = RMSNorm(width, source=STREAM, target=OPERAND)
-        self.project = Product(width, sum(self._cut), source=OPERAND, target=OPERAND)
-        self.attention = CausalAttention(heads=heads, key=key, value=width // heads, grid=grid, operand=OPERAND)
-        self.mix = Product(width, width, source=OPERAND, target=BRANCH, gain=0.3)
+        self.project = Product(width, sum(self._cut), source=OPERAND, target=PROJECTED)
+        self.attention = CausalAttention(heads=heads, key=key, value=width // heads, grid=grid, operand=PROJECTED)
+        self.mix = Product(width, width, source=PROJECTED, target=BRANCH, gain=0.3)
         self.between = RMSNorm(width, source=STREAM, target=OPERAND)
         self.up = Product(width, inner, source=OPERAND, target=_RECTIFIED)
         self.down = Product(inner, width, source=_RECTIFIED, target=BRANCH, gain=0.3)
