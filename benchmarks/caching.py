@@ -49,7 +49,7 @@ def measured(net: TokenNet) -> dict[str, list[float]]:
     """Microseconds per symbol and lane; `pixels` says before which pixel."""
     random = np.random.default_rng(0)
     canvas = net.drawn((random.random((LANES, net.variables)) < 0.2).astype(np.uint8))
-    inside = net._inside.numpy()
+    inside = net.inside
     found: dict[str, list[float]] = {"pixels": [], "cached": [], "again": []}
     net.read(net.start(LANES), canvas, 0, int(inside[1]) + 1)  # compiles
     for rank in sorted({min(int(r), len(inside) - 1) for r in np.geomspace(1, len(inside), 12)}):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -17,11 +18,13 @@ from arzip.coding.drive import decode_symbols, encode_symbols
 from arzip.errors import ModelError
 from arzip.exact.bernoulli import LOGIT, bits_of
 from arzip.exact.engine import Engine
+from arzip.nets import NETS as FAMILIES
 from arzip.nets import table_model
 from arzip.nets.pixelsnail import PixelSNAIL, Residual
 from arzip.nets.table_model import TableModel
 from arzip.nets.token_net import TokenNet
 from arzip.nets.transformer import Transformer
+from arzip.store import load, save
 from tests.laws import check_causality, check_parity, check_road
 
 ROWS, COLUMNS = 8, 8
@@ -91,7 +94,7 @@ def test_causality_by_gradient(name: str) -> None:
 def test_attention_reaches_the_first_token(name: str) -> None:
     """The last logit inside the margin depends on a pixel that patches and convolutions cannot show it."""
     net, x = trained(name), torch.from_numpy(table(40)).float()
-    first, last = int(net._inside[0]) * net.span, int(net._inside[-1]) * net.span
+    first, last = int(net.inside[0]) * net.span, int(net.inside[-1]) * net.span
     convolutions = sum(isinstance(block, Residual) for block in net.blocks)
     assert last // COLUMNS - first // COLUMNS > SIZES["above"] + convolutions
     changed = x.clone()
@@ -169,6 +172,21 @@ def test_what_cannot_be_built_is_refused(changes: dict[str, object], what: str) 
     given = {**SIZES, "span": 4, "margin": [0, 0, 0, 0], "layers": 1, "heads": 2, "key": 4, "inner": 8, **changes}
     with pytest.raises(ModelError, match=what):
         Transformer(**given)
+
+
+@pytest.mark.parametrize("net", ["transformer", "pixelsnail"])
+def test_a_model_is_written_and_read(net: str, tmp_path: Path) -> None:
+    given = {**SIZES, "span": 4, "margin": [1, 1, 0, 0], "layers": 1, "key": 4, "inner": 8}
+    given |= {"heads": 2} if net == "transformer" else {"residual": 1}
+    architecture = "".join(f"{key} = {json.dumps(value)}\n" for key, value in given.items())
+    schedule = "cycles = [1]\nbatch = 1\nrate = 0.1\nwarmup = 1\nvalidate_every = 1\n"
+    head = f'id = "some"\nnet = "{net}"\ncorpus = "none"\nseed = 1\n'
+    (tmp_path / "recipe.toml").write_text(f"{head}[architecture]\n{architecture}[data]\n[schedule]\n{schedule}")
+    written = FAMILIES[net].net(**given).eval()
+    written.freeze()
+    written.place(Engine("fp32", "cpu"))
+    save(written, tmp_path)
+    np.testing.assert_array_equal(load(str(tmp_path)).net.outputs(table(5)), written.outputs(table(5)))
 
 
 def test_broken_weights_are_refused() -> None:

@@ -58,14 +58,10 @@ class CausalAttention(Layer):
         self.heads, self.key, self.value, self.operand = heads, key, value, operand
         rows, columns = grid
         self.positions = rows * columns
-        place = torch.arange(self.positions)
+        place = np.arange(self.positions)
         y, x = place // columns, place % columns
-        down, right = (y[:, None] - y).clamp(min=0), x[:, None] - x + columns - 1
-        distances = down * (2 * columns - 1) + right
-        self._distances: Tensor
-        self._future: Tensor
-        self.register_buffer("_distances", distances, persistent=False)
-        self.register_buffer("_future", place[:, None] < place, persistent=False)
+        down, right = np.maximum(y[:, None] - y, 0), x[:, None] - x + columns - 1
+        self._distances, self._future = down * (2 * columns - 1) + right, place[:, None] < place
         self.offsets = nn.Parameter(torch.zeros(heads, rows * (2 * columns - 1)))
         self.register_buffer("offsets_q", torch.zeros(self.offsets.shape, dtype=torch.int32))
         self._bits = self._weight_bits()
@@ -85,7 +81,8 @@ class CausalAttention(Layer):
     def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Training reading, in floats: [N, T, H K] twice and [N, T, H V] -> [N, T, H V]."""
         q, k, v = (t.view(*t.shape[:2], self.heads, -1).transpose(1, 2) for t in (q, k, v))
-        bias = (self.offsets * math.log(2))[:, self._distances].masked_fill(self._future, -math.inf)
+        distances, future = (torch.from_numpy(a).to(q.device) for a in (self._distances, self._future))
+        bias = (self.offsets * math.log(2))[:, distances].masked_fill(future, -math.inf)
         weights = torch.matmul(q * math.log(2), k.transpose(2, 3)).add_(bias).softmax(dim=3)
         return torch.matmul(weights, v).transpose(1, 2).flatten(2)
 
@@ -99,7 +96,7 @@ class CausalAttention(Layer):
 
     def place(self, engine: Engine) -> None:
         super().place(engine)
-        self._bias = np.ascontiguousarray(self.offsets_q[:, self._distances].numpy())
+        self._bias = np.ascontiguousarray(self.offsets_q.numpy()[:, self._distances])
         self._table = weight_table(self._bits)
 
     def start(self, *shape: int) -> Cache:

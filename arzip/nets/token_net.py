@@ -79,7 +79,7 @@ class TokenNet(OrderedNet):
         if order != "raster" or columns % span:
             raise ModelError(f"tokens of {span} pixels are cut from rows of {columns} in raster order, not {order!r}")
         self.span, self.columns, self.tokens, self.width = span, columns, variables // span, width
-        self.grid, inside = _inside(rows, columns // span, span, margin)
+        self.grid, self.inside = _inside(rows, columns // span, span, margin)
         self.index = _patch_index(rows, columns, span, above, aside)
         self.canvas = (rows + above, columns + 2 * aside)  # a picture with white above and at its sides
         self.frame = (aside, aside, above, 0)
@@ -89,12 +89,10 @@ class TokenNet(OrderedNet):
         self.direct = Product(seen, nodes, source=BIT, target=LOGIT, gain=0.1)
         self.norm = RMSNorm(width, source=STREAM, target=OPERAND)
         self.head = Product(width, nodes, source=OPERAND, target=LOGIT, gain=0.3)
-        self.positions = nn.Parameter(torch.randn(len(inside), width) * 0.3)
+        self.positions = nn.Parameter(torch.randn(len(self.inside), width) * 0.3)
         self.bias = nn.Parameter(torch.full((self.tokens, nodes), -1.0))
         self.register_buffer("positions_q", torch.zeros(self.positions.shape, dtype=torch.int16))
         self.register_buffer("bias_q", torch.zeros(self.bias.shape, dtype=torch.int16))
-        self._inside: Tensor
-        self.register_buffer("_inside", inside, persistent=False)
 
     def trunk(self, h: Tensor) -> Tensor:
         """Training reading, in floats, of all tokens inside the margin: [N, T, width] in and out."""
@@ -111,8 +109,9 @@ class TokenNet(OrderedNet):
     def forward(self, x: Tensor) -> Tensor:
         """Logits in nats, [N, D], of x [N, D]; floats, without any rounding."""
         patch = self._patches(x.reshape(-1, self.rows, self.columns))
-        h = self.trunk(self.first(patch[:, self._inside]) + self.positions)
-        nodes = (self.direct(patch) + self.bias).index_add(1, self._inside, self.head(self.norm(h)))
+        inside = torch.from_numpy(self.inside).to(x.device)
+        h = self.trunk(self.first(patch[:, inside]) + self.positions)
+        nodes = (self.direct(patch) + self.bias).index_add(1, inside, self.head(self.norm(h)))
         known, z = x.detach().reshape(-1, self.tokens, self.span).long(), []
         node = torch.zeros(known.shape[:2], dtype=torch.long, device=x.device)
         for pixel in range(self.span):
@@ -144,7 +143,7 @@ class TokenNet(OrderedNet):
         self._places = self.positions_q.to(engine.device, torch.float32)
         self._bias = self.bias_q.to(engine.device, torch.float32)
         self._ranks = np.full(self.tokens, -1)
-        self._ranks[self._inside.numpy()] = np.arange(len(self._inside))
+        self._ranks[self.inside] = np.arange(len(self.inside))
 
     def read(self, state: Any, canvas: NDArray[np.uint8], first: int, count: int) -> Tensor:
         """The trees of tokens first .. first + count - 1 of all lanes: integers in fp32, [N, count, nodes].
@@ -212,12 +211,12 @@ class _Walk:
         self._at += 1
 
 
-def _inside(rows: int, tokens: int, span: int, margin: list[int]) -> tuple[tuple[int, int], Tensor]:
+def _inside(rows: int, tokens: int, span: int, margin: list[int]) -> tuple[tuple[int, int], NDArray[np.int64]]:
     """How many rows and columns of tokens lie inside the margin, and which they are; raises ModelError."""
     top, bottom, left, right = margin
     if left % span or right % span or top + bottom >= rows or left + right >= tokens * span or min(margin) < 0:
         raise ModelError(f"a margin of {margin} does not leave whole tokens of {span} pixels")
-    places = torch.arange(rows * tokens).view(rows, tokens)
+    places = np.arange(rows * tokens).reshape(rows, tokens)
     places = places[top : rows - bottom, left // span : tokens - right // span]
     return (places.shape[0], places.shape[1]), places.flatten()
 
