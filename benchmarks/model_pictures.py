@@ -90,7 +90,7 @@ def attention(net: object) -> np.ndarray:
     heads = heads.astype(float)
     heads[:, -1, columns:] = 0  # later than the looking token
     pictures = np.repeat(np.repeat(scaled(heads), 2 * net.span, axis=2), 2, axis=1)
-    return tiles(pictures, len(layers[0]) * -(-len(layers) // 2))
+    return tiles(pictures, len(pictures))
 
 
 def main() -> None:
