@@ -25,18 +25,16 @@ from torch import Tensor, nn
 
 from arzip.errors import ModelError
 from arzip.exact.attention import Cache, CausalAttention
-from arzip.exact.fixed import Range
 from arzip.exact.gates import gated
 from arzip.exact.layers import Layer
 from arzip.exact.norm import RMSNorm
 from arzip.exact.product import Product
 from arzip.nets.token_kernels import neighbours
-from arzip.nets.token_net import BRANCH, OPERAND, PROJECTED, STREAM, TokenNet
+from arzip.nets.token_net import BRANCH, OPERAND, PROJECTED, RECTIFIED, STREAM, TokenNet, limited
 
 __all__ = ["PixelSNAIL"]
 
 _TAPS = 5
-_RECTIFIED = Range(8, 0, 8191)
 
 
 class PixelSNAIL(TokenNet):
@@ -81,8 +79,8 @@ class Residual(Layer):
         super().__init__()
         self.grid, self.width = grid, width
         self.norm = RMSNorm(width, source=STREAM, target=OPERAND)
-        self.near = Product(_TAPS * width, inner, source=OPERAND, target=_RECTIFIED, gain=1.4)
-        self.out = Product(inner, 2 * width, source=_RECTIFIED, target=BRANCH, gain=0.6)
+        self.near = Product(_TAPS * width, inner, source=OPERAND, target=RECTIFIED, gain=1.4)
+        self.out = Product(inner, 2 * width, source=RECTIFIED, target=BRANCH, gain=0.6)
         self.dropout = nn.Dropout(dropout)
         self.spots, self.taps = _places(*grid)
 
@@ -91,7 +89,7 @@ class Residual(Layer):
         n = nn.functional.pad(self.norm(h).view(-1, *self.grid, self.width), (0, 0, 1, 1, 1, 0))
         corners = ((0, 0), (0, 1), (0, 2), (1, 0), (1, 1))
         taps = [n[:, y : y + rows, x : x + columns] for y, x in corners]
-        inner = torch.relu(self.near(torch.cat(taps, dim=3).flatten(1, 2)))
+        inner = limited(self.near(torch.cat(taps, dim=3).flatten(1, 2)), RECTIFIED)
         return h + self.dropout(nn.functional.glu(self.out(inner), dim=2))  # type: ignore[no-any-return]
 
     def start(self, *shape: int) -> NDArray[np.int16]:
@@ -123,7 +121,8 @@ class Attending(Layer):
             self.project.weight[:, :key] *= key**-0.5
 
     def forward(self, h: Tensor, origin: Tensor) -> Tensor:
-        q, k, v = torch.split(self.project(torch.cat([self.norm(h), origin], dim=2)), self._cut, dim=2)
+        projected = limited(self.project(torch.cat([self.norm(h), origin], dim=2)), PROJECTED)
+        q, k, v = torch.split(projected, self._cut, dim=2)
         return h + self.dropout(nn.functional.glu(self.out(self.attention(q, k, v)), dim=2))  # type: ignore[no-any-return]
 
     def start(self, *shape: int) -> Cache:

@@ -39,14 +39,21 @@ from arzip.exact.product import Product
 from arzip.nets.table_model import OrderedNet
 from arzip.nets.token_kernels import chosen, descend, patches, pick
 
-__all__ = ["BIT", "BRANCH", "OPERAND", "PROJECTED", "STREAM", "TokenNet"]
+__all__ = ["BIT", "BRANCH", "OPERAND", "PROJECTED", "RECTIFIED", "STREAM", "TokenNet", "limited"]
 
 BIT = Range(0, 0, 1)
 BRANCH = Range(10, -(1 << 19), 1 << 19)  # what is added to a residual stream
 STREAM = Range(10, -(1 << 24) + 1, (1 << 24) - 1)  # the sum of up to 30 of those and a place
 OPERAND = Range(8, -2300, 2300)  # holds what a norm of up to 80 channels gives
 PROJECTED = Range(8, -4095, 4095)  # queries, keys and values
+RECTIFIED = Range(8, 0, 8191)
 _WIDE = 32767
+
+
+def limited(x: Tensor, target: Range) -> Tensor:
+    """Training reading of a product's range: floats are clamped where integers will be; with `low = 0` a rectifier."""
+    unit = 1 << target.point
+    return x.clamp(target.low / unit, target.high / unit)
 
 
 class TokenNet(OrderedNet):

@@ -22,15 +22,13 @@ from torch import Tensor, nn
 
 from arzip.errors import ModelError
 from arzip.exact.attention import Cache, CausalAttention
-from arzip.exact.fixed import Range
 from arzip.exact.layers import Layer
 from arzip.exact.norm import RMSNorm
 from arzip.exact.product import Product
-from arzip.nets.token_net import BRANCH, OPERAND, PROJECTED, STREAM, TokenNet
+from arzip.nets.token_net import BRANCH, OPERAND, PROJECTED, RECTIFIED, STREAM, TokenNet, limited
 
 __all__ = ["Transformer"]
 
-_RECTIFIED = Range(8, 0, 8191)
 _SHARPNESS = 1.4427  # octaves of a standard deviation of scores at the beginning: a nat
 
 
@@ -71,16 +69,16 @@ class Block(Layer):
         self.attention = CausalAttention(heads=heads, key=key, value=width // heads, grid=grid, operand=PROJECTED)
         self.mix = Product(width, width, source=PROJECTED, target=BRANCH, gain=0.3)
         self.between = RMSNorm(width, source=STREAM, target=OPERAND)
-        self.up = Product(width, inner, source=OPERAND, target=_RECTIFIED)
-        self.down = Product(inner, width, source=_RECTIFIED, target=BRANCH, gain=0.3)
+        self.up = Product(width, inner, source=OPERAND, target=RECTIFIED)
+        self.down = Product(inner, width, source=RECTIFIED, target=BRANCH, gain=0.3)
         self.dropout = nn.Dropout(dropout)
         with torch.no_grad():
             self.project.weight[:, : heads * key] *= _SHARPNESS * key**-0.5
 
     def forward(self, h: Tensor) -> Tensor:
-        q, k, v = torch.split(self.project(self.before(h)), self._cut, dim=2)
+        q, k, v = torch.split(limited(self.project(self.before(h)), PROJECTED), self._cut, dim=2)
         h = h + self.dropout(self.mix(self.attention(q, k, v)))
-        return h + self.dropout(self.down(torch.relu(self.up(self.between(h)))))  # type: ignore[no-any-return]
+        return h + self.dropout(self.down(limited(self.up(self.between(h)), RECTIFIED)))  # type: ignore[no-any-return]
 
     def advance(self, cache: Cache, h: Tensor, first: int) -> Tensor:
         """Exact reading of positions `first` and on, [N, t, width]."""
