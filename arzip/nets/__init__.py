@@ -23,10 +23,12 @@ from arzip.nets.multiscale import Multiscale
 from arzip.nets.nade import NADE
 from arzip.nets.picture_model import PictureModel
 from arzip.nets.pixelcnn import PixelCNN
+from arzip.nets.pixelsnail import PixelSNAIL
 from arzip.nets.real_model import RealModel
 from arzip.nets.rnade import RNADE
 from arzip.nets.table_model import TableModel
 from arzip.nets.text_net import TextNet
+from arzip.nets.transformer import Transformer
 
 __all__ = ["NETS", "Family"]
 
@@ -53,6 +55,8 @@ NETS = {
     "multiscale": Family(Multiscale, TableModel, "table"),
     "nade": Family(NADE, TableModel, "table"),
     "pixelcnn": Family(PixelCNN, TableModel, "table"),
+    "pixelsnail": Family(PixelSNAIL, TableModel, "table"),
     "rnade": Family(RNADE, RealModel, "table"),
     "text_net": Family(TextNet, TextModel, "bytes"),
+    "transformer": Family(Transformer, TableModel, "table"),
 }

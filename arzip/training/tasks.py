@@ -74,6 +74,8 @@ TASKS = {
     "multiscale": Task(TableSampler, _binary_loss),
     "nade": Task(TableSampler, _binary_loss),
     "pixelcnn": Task(TableSampler, _binary_loss),
+    "pixelsnail": Task(TableSampler, _binary_loss),
     "rnade": Task(RealSampler, _own_loss),
     "text_net": Task(StreamSampler, _stream_loss),
+    "transformer": Task(TableSampler, _binary_loss),
 }
