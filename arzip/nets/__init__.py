@@ -21,6 +21,8 @@ from arzip.nets.real_model import RealModel
 from arzip.nets.rnade import RNADE
 from arzip.nets.table_model import TableModel
 from arzip.nets.text_net import TextNet
+from arzip.nets.wave_model import WaveModel
+from arzip.nets.wavenet import WaveNet
 
 __all__ = ["NETS", "Family"]
 
@@ -44,4 +46,5 @@ NETS = {
     "nade": Family(NADE, TableModel, "table"),
     "rnade": Family(RNADE, RealModel, "table"),
     "text_net": Family(TextNet, TextModel, "bytes"),
+    "wavenet": Family(WaveNet, WaveModel, "audio"),
 }

@@ -15,6 +15,7 @@ from arzip.training.guided import GuidedSampler
 from arzip.training.loop import Loss, Sampler
 from arzip.training.pictures import PictureSampler
 from arzip.training.samples import RealSampler
+from arzip.training.sounds import SoundSampler
 from arzip.training.streams import StreamSampler
 from arzip.training.tables import HeldOutSampler, TableSampler
 from arzip.training.texts import TextSampler
@@ -70,4 +71,5 @@ TASKS = {
     "nade": Task(TableSampler, _binary_loss),
     "rnade": Task(RealSampler, _own_loss),
     "text_net": Task(StreamSampler, _stream_loss),
+    "wavenet": Task(SoundSampler, _own_loss),
 }
