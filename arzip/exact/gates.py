@@ -1,6 +1,6 @@
-"""Gates of recurrent cells and of gated convolutions from an integer table, compiled; no torch here.
+"""Gates of recurrent cells from an integer table, compiled; no torch here.
 
-Gates have 15 fractional bits, h has 14 and an LSTM's cell 12, what a gated unit says 8; what stands before a gate has 10.
+Gates have 15 fractional bits, h has 14 and an LSTM's cell 12; what stands before a gate has 10.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from arzip.compiled import Integer, compiled, inlined
 from arzip.exact.lookup import SIGMOID_LIMIT, SIGMOID_STEPS, sigmoid_table
 
-__all__ = ["CELL_POINT", "STATE_POINT", "SUM_POINT", "UNIT_POINT", "gated", "gru", "gru_unit", "lstm"]
+__all__ = ["CELL_POINT", "STATE_POINT", "SUM_POINT", "gru", "gru_unit", "lstm", "unit"]
 
-SUM_POINT, STATE_POINT, CELL_POINT, UNIT_POINT = 10, 14, 12, 8
+SUM_POINT, STATE_POINT, CELL_POINT = 10, 14, 12
 _GATE = 15
 _ONE = 1 << _GATE
 _LIMIT = 8  # beyond it a gate is shut or open
@@ -65,6 +65,12 @@ def gru_unit(reset: Integer, kept: Integer, x: Integer, q: Integer, h: Integer) 
     return candidate + _shifted(z * (np.int64(h) - candidate), _GATE)
 
 
+@inlined
+def unit(a: Integer, b: Integer) -> Integer:
+    """tanh(a) sigmoid(b) with 8 fractional bits."""
+    return _shifted(_tanh(a, _DROPPED) * _sigmoid(b, _DROPPED), 2 * _GATE - 8)
+
+
 @compiled
 def gru(x: NDArray[Any], q: NDArray[Any], h: NDArray[Any], after: NDArray[Any]) -> None:
     lanes, units = h.shape
@@ -87,13 +93,3 @@ def lstm(x: NDArray[Any], q: NDArray[Any], c: NDArray[Any], h: NDArray[Any], aft
             cell = min(max(cell, -_CELL_END), _CELL_END)
             after[n, j] = cell
             h[n, j] = _shifted(o * _tanh(cell, _CELL_DROPPED), 2 * _GATE - STATE_POINT)
-
-
-@compiled
-def gated(sums: NDArray[Any], units: NDArray[Any]) -> None:
-    """tanh(a) s(b) of gated units, [N, C] at UNIT_POINT, from sums [N, 2 C] at SUM_POINT: all a, then all b."""
-    count, size = units.shape
-    for n in range(count):
-        for j in range(size):
-            a = _tanh(np.int64(sums[n, j]), _DROPPED)
-            units[n, j] = _shifted(a * _sigmoid(np.int64(sums[n, size + j]), _DROPPED), 2 * _GATE - UNIT_POINT)

@@ -2,9 +2,9 @@
 
     P(x) = sum_k w_k [ F((x + 1/2 - m_k) / s_k) - F((x - 1/2 - m_k) / s_k) ],   F(z) = 1 / (1 + exp(-z)),
 
-as `logistic` has it for pictures (Salimans et al. 2017 [1], section 2.1; of audio, van den Oord et al. 2018 [2], section
-2.2), with wider scales. What a net says is relative to what its signal does: means lie around a linear prediction from
-the last samples, at distances measured in a common scale of all components.
+as `logistic` has it for pictures (Salimans et al. 2017 [1], section 2.1; for sound, van den Oord et al. 2018 [2],
+section 2.2), with wider scales. What a net says is relative to what its signal does: means lie around a linear
+prediction from the last samples, at distances measured in a common scale of all components.
 
     log2 s_k = c + d_k,   m_k = prediction + 2**c o_k,   prediction = x_1 + sum_i a_i (x_i - x_{i+1})
 
@@ -116,10 +116,9 @@ def plane_rows(
 
 def log2_planes(outputs: Tensor, base: Tensor, x: Tensor) -> Tensor:
     """log2 P(x) with gradients; outputs [N, 1 + 3 K] and base [N] in real units, x [N] samples -> [N]."""
-    components = (outputs.shape[1] - 1) // 3
     low, high = _SCALE_LOW / 32, _SCALE_HIGH / 32
-    common, logits, offsets, scales = outputs.split([1, components, components, components], dim=1)
-    common = common.clamp(low, high)
+    common = outputs[:, :1].clamp(low, high)
+    logits, offsets, scales = outputs[:, 1:].chunk(3, dim=1)
     reciprocal = torch.exp2(-(common + scales).clamp(low, high))
     centred = (x - base)[:, None] - offsets * torch.exp2(common)
     above, below = (centred + 0.5) * reciprocal, (centred - 0.5) * reciprocal

@@ -16,6 +16,7 @@ silence, and before that nothing.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -25,17 +26,17 @@ from torch import Tensor, nn
 
 from arzip.errors import ModelError
 from arzip.exact import kernels
-from arzip.exact.fixed import Range, wide
-from arzip.exact.gates import SUM_POINT, UNIT_POINT, gated
+from arzip.exact.fixed import Range
+from arzip.exact.gated import SUMS, UNITS, gate, gated
 from arzip.exact.layers import Embedding, Layer
 from arzip.exact.product import Product
 from arzip.nets.wave_heads import HEADS, HIDDEN, Head
+from arzip.nets.wave_kernels import companded, wave_step
 
-__all__ = ["WaveNet", "Walk", "classes"]
+__all__ = ["Walk", "WaveNet"]
 
 CLASSES = 256
 _STREAM = Range(8, -4095, 4095)
-_UNIT = Range(UNIT_POINT, -(1 << UNIT_POINT), 1 << UNIT_POINT)
 _TOGETHER = 1 << 15  # samples that the parallel reading takes at once
 _WAVES = 4  # of the smooth first values of a table
 
@@ -46,15 +47,12 @@ class Block(Layer):
     def __init__(self, residual: int, units: int, dilation: int, *, last: bool) -> None:
         super().__init__()
         self.dilation = dilation
-        self.gates = Product(2 * residual, 2 * units, source=_STREAM, target=wide(SUM_POINT))
-        self.out = None if last else Product(units, residual, source=_UNIT, target=_STREAM)
+        self.gates = Product(2 * residual, 2 * units, source=_STREAM, target=SUMS)
+        self.out = None if last else Product(units, residual, source=UNITS, target=_STREAM)
 
     def units(self, x: Tensor, earlier: Tensor) -> Tensor:
         """Exact reading: integers in fp32 [N, R] and [N, R] -> [N, units]."""
-        sums = self.gates.whole(torch.cat([earlier, x], dim=1)).cpu()
-        found = torch.empty(len(sums), sums.shape[1] // 2)
-        gated(sums.numpy(), found.numpy())
-        return found.to(x.device)
+        return gated(self.gates.whole(torch.cat([earlier, x], dim=1)))
 
 
 class WaveNet(Layer):
@@ -86,12 +84,15 @@ class WaveNet(Layer):
         self.blocks = nn.ModuleList(
             Block(residual, units, d, last=i + 1 == len(distances)) for i, d in enumerate(distances)
         )
-        self.collect = Product(len(distances) * units, skip, source=_UNIT, target=HIDDEN, gain=2.0)
+        self.collect = Product(len(distances) * units, skip, source=UNITS, target=HIDDEN, gain=2.0)
         self.middle = Product(skip, hidden, source=HIDDEN, target=HIDDEN, gain=1.4)
         self.head: Head = HEADS[head](hidden, **output)
         with torch.no_grad():
             for table in (self.sample.table, self.change.table):
                 table.copy_(_smooth(residual))
+
+    def _blocks(self) -> list[Block]:
+        return list(self.blocks)  # type: ignore[arg-type]
 
     @property
     def depth(self) -> int:
@@ -104,17 +105,17 @@ class WaveNet(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """What the head is given, in floats, [L, T, hidden]; at t it depends on samples before t alone."""
-        now, change = (torch.from_numpy(c).to(x.device) for c in classes(x.cpu().numpy(), self.depth))
-        stream, said = self.sample.table[now] + self.change.table[change], []
-        for block in self.blocks:
+        entering = self.classes(x.cpu().numpy()).to(x.device)
+        stream, said = self.sample.table[entering[..., 0]] + self.change.table[entering[..., 1]], []
+        for block in self._blocks():
             both = torch.cat([_delayed(stream, block.dilation), stream], dim=2)
-            a, b = block.gates(both).chunk(2, dim=2)
-            said.append(torch.tanh(a) * torch.sigmoid(b))
+            said.append(gate(block.gates(both), 2))
             if block.out is not None:
                 stream = stream + block.out(said[-1])
         top = HIDDEN.high / (1 << HIDDEN.point)
         skip = self.collect(torch.cat(said, dim=2)).clamp(0, top)
-        return self.middle(skip).clamp(0, top)
+        found: Tensor = self.middle(skip).clamp(0, top)
+        return found
 
     def hidden(self, x: NDArray[np.int16]) -> NDArray[np.int16]:
         """Exact reading of known samples [L, T]: int16 [L, T, hidden]."""
@@ -127,25 +128,27 @@ class WaveNet(Layer):
 
     def _whole(self, x: NDArray[np.int16]) -> NDArray[Any]:
         shape = (*x.shape, -1)
-        stream = self.entered(*classes(x, self.depth)).view(shape)
+        stream = self.entered(self.classes(x).flatten(0, 1)).view(shape)
         said = []
-        for block in self.blocks:
+        for block in self._blocks():
             earlier = _delayed(stream, block.dilation)
-            units = block.units(stream.flatten(0, 1), earlier.flatten(0, 1))
-            said.append(units)
-            stream = self.onward(block, stream.flatten(0, 1), units).view(shape)
-        return self.concluded(torch.cat(said, dim=1)).reshape(shape)
+            said.append(block.units(stream.flatten(0, 1), earlier.flatten(0, 1)))
+            stream = self._onward(block, stream.flatten(0, 1), said[-1]).view(shape)
+        found: NDArray[Any] = self.middle.whole(self.collect.whole(torch.cat(said, dim=1))).cpu().numpy()
+        return found.reshape(shape)
 
-    def entered(self, now: NDArray[Any], change: NDArray[Any]) -> Tensor:
-        """The stream of classes [N]: integers in fp32 [N, R]."""
-        device = self.engine.device
-        return (
-            self.sample.whole(torch.from_numpy(now.ravel()).to(device))
-            + self.change.whole(torch.from_numpy(change.ravel()).to(device))
-        ).to(torch.float32).clamp_(_STREAM.low, _STREAM.high)
+    def classes(self, x: NDArray[np.int16]) -> Tensor:
+        """What enters for every sample of lanes [L, T]: the classes of the sample before it, int64 [L, T, 2]."""
+        padded = np.pad(x, ((0, 0), (2, 0)))
+        return torch.from_numpy(classes_of(padded[:, 1:-1], padded[:, :-2], self.depth))
 
-    def onward(self, block: Block, stream: Tensor, units: Tensor) -> Tensor:
-        """The stream after a block, [N, R]."""
+    def entered(self, classes: Tensor) -> Tensor:
+        """The stream of classes [N, 2]: integers in fp32 [N, R]."""
+        classes = classes.to(self.engine.device)
+        both = self.sample.whole(classes[:, 0]) + self.change.whole(classes[:, 1])
+        return both.to(torch.float32).clamp_(_STREAM.low, _STREAM.high)
+
+    def _onward(self, block: Block, stream: Tensor, units: Tensor) -> Tensor:
         if block.out is None:
             return stream
         more = block.out.whole(units)
@@ -154,11 +157,6 @@ class WaveNet(Layer):
         after = torch.empty_like(stream)
         kernels.add(stream.numpy(), more.numpy(), _STREAM.low, _STREAM.high, after.numpy())
         return after
-
-    def concluded(self, said: Tensor) -> NDArray[Any]:
-        """What the head is given, [N, hidden], of all that the units say, [N, blocks * units]."""
-        found: NDArray[Any] = self.middle.whole(self.collect.whole(said)).cpu().numpy()
-        return found.astype(np.int16)
 
     def walk(self, lanes: int) -> Walk:
         """Exact reading, one sample of each lane at a time."""
@@ -170,28 +168,40 @@ class Walk:
 
     def __init__(self, net: WaveNet, lanes: int) -> None:
         self._net, self._front = net, 0
-        residual, device = net.sample.table_q.shape[1], net.engine.device
-        self._rings = [torch.zeros(block.dilation, lanes, residual, device=device) for block in net.blocks]
-        self._last = np.zeros((lanes, 2), dtype=np.int16)  # samples, the newest second
-        self.hidden = self._next()
+        blocks = net._blocks()
+        residual, units = net.sample.table_q.shape[1], net.collect.weight_q.shape[0] // len(blocks)
+        skip, hidden = net.middle.weight_q.shape
+        self._distances = np.array([block.dilation for block in blocks])
+        self._ring = np.zeros((lanes, int(self._distances.sum()), residual), dtype=np.float32)
+        collect, bias, scale = net.collect.operands()
+        onward = [block.out for block in blocks if block.out is not None]
+        self._weights = (
+            _stacked([block.gates for block in blocks]),
+            _stacked(onward) if onward else tuple(np.zeros((0,) * n, np.float32) for n in (3, 2, 2)),
+            (collect.reshape(len(blocks), units, skip), bias, scale),
+            net.middle.operands(),
+        )
+        targets = SUMS, _STREAM, HIDDEN, HIDDEN
+        self._ranges = np.array([(target.low, target.high) for target in targets], dtype=np.int32)
+        shapes = 2 * units, units, residual, skip, hidden
+        self._scratch = tuple(np.empty(shape, dtype=np.float32) for shape in shapes)
+        self._last = np.zeros(lanes, dtype=np.int32)
+        self.hidden = np.empty((lanes, hidden), dtype=np.int16)
+        self.observe(self._last)
 
     def observe(self, x: NDArray[np.int32]) -> None:
         """The sample of every lane; `hidden` is then what the head is given for the next, int16 [L, hidden]."""
-        self._last = np.stack([self._last[:, 1], x.astype(np.int16)], axis=1)
-        self._front += 1
-        self.hidden = self._next()
-
-    def _next(self) -> NDArray[np.int16]:
         net = self._net
-        stream = net.entered(*_classes_of(self._last[:, 1], self._last[:, 0], net.depth))
-        said = []
-        for block, ring in zip(net.blocks, self._rings, strict=True):
-            slot = ring[self._front % block.dilation]
-            units = block.units(stream, slot)
-            said.append(units)
-            slot.copy_(stream)
-            stream = net.onward(block, stream, units)
-        return net.concluded(torch.cat(said, dim=1))
+        stream = net.entered(torch.from_numpy(classes_of(x, self._last, net.depth))).cpu().numpy()
+        wave_step(
+            self._front, self._distances, stream, self._ring, *self._weights, self._ranges, self._scratch, self.hidden
+        )
+        self._last, self._front = x, self._front + 1
+
+
+def _stacked(products: list[Product]) -> tuple[NDArray[Any], ...]:
+    """Matrices, biases and scales of placed products, one after the other: fp32 [N, I, O], [N, O], [N, O]."""
+    return tuple(np.stack(each) for each in zip(*(p.operands() for p in products), strict=True))
 
 
 def _delayed(x: Tensor, by: int) -> Tensor:
@@ -199,30 +209,16 @@ def _delayed(x: Tensor, by: int) -> Tensor:
     return nn.functional.pad(x, (0, 0, by, 0))[:, : x.shape[1]]
 
 
-def classes(x: NDArray[Any], depth: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Of every sample of lanes [L, T] the classes of the sample before it, and of that one's change; each [L, T]."""
-    padded = np.pad(x, ((0, 0), (2, 0)))
-    return _classes_of(padded[:, 1:-1], padded[:, :-2], depth)
-
-
-def _classes_of(now: NDArray[Any], before: NDArray[Any], depth: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    change = now.astype(np.int64) - before
-    return _companded(now.astype(np.int64), depth), _companded(change, depth)
-
-
-def _companded(v: NDArray[np.int64], depth: int) -> NDArray[np.int64]:
-    """Classes 0..255 around 128: of 8 bits the values themselves, of 16 bits eight steps to the octave."""
-    if depth == 8:
-        return np.clip(v, -128, 127) + 128
-    size = np.minimum(np.abs(v), (1 << 16) - 1) + 8
-    octave = np.frexp(size.astype(np.float64))[1].astype(np.int64) - 4  # frexp is exact
-    step = 8 * octave + (size >> octave) - 8
-    return 128 + np.where(v < 0, -step, step)
+def classes_of(now: NDArray[Any], before: NDArray[Any], depth: int) -> NDArray[np.int64]:
+    """Classes of samples [..] and of their changes from those before them: [.., 2], each 0..255."""
+    found = np.empty((now.size, 2), dtype=np.int64)
+    companded(np.ascontiguousarray(now).ravel(), np.ascontiguousarray(before).ravel(), depth, found)
+    return found.reshape(*now.shape, 2)
 
 
 def _smooth(channels: int) -> Tensor:
     """First values of a table, [CLASSES, channels]: random waves over the classes, so that neighbours are alike."""
     v = torch.arange(CLASSES)[:, None] / (CLASSES / 2) - 1
     turns = torch.arange(1, _WAVES + 1)[None] * torch.pi
-    waves = torch.cat([2 * v, torch.sin(v * turns), torch.cos(v * turns)], dim=1)
-    return waves @ torch.randn(waves.shape[1], channels) * waves.shape[1] ** -0.5
+    waves: Tensor = torch.cat([2 * v, torch.sin(v * turns), torch.cos(v * turns)], dim=1)
+    return torch.matmul(waves, torch.randn(waves.shape[1], channels) / math.sqrt(waves.shape[1]))
