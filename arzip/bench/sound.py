@@ -15,6 +15,7 @@ from arzip.errors import UnsupportedInput
 __all__ = ["Sound", "rate_of", "sound_of_wav", "wav_of_sound"]
 
 _USUAL_RATE = 44100  # where a file does not say
+_FLAC_RATE = 21  # where the 20 bits of the rate in a FLAC file's first block end, rounded up to bytes
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,9 @@ def sound_of_wav(data: bytes) -> Sound:
 
 
 def rate_of(data: bytes) -> int:
-    """Samples a second of a WAV file; the usual rate where that cannot be read."""
+    """Samples a second of a WAV or FLAC file; the usual rate where that cannot be read."""
+    if data[:4] == b"fLaC" and len(data) > _FLAC_RATE:
+        return int.from_bytes(data[_FLAC_RATE - 3 : _FLAC_RATE], "big") >> 4
     try:
         with wave.open(io.BytesIO(data)) as file:
             return int(file.getframerate())

@@ -27,7 +27,7 @@ from arzip.exact.logistic import POINT, sigmoid
 from arzip.exact.lookup import exp2_table
 from arzip.exact.rows import row_of
 
-__all__ = ["BYTE", "LEVELS", "LOWEST", "TAP_POINT", "log2_planes", "plane_rows", "predicted"]
+__all__ = ["BYTE", "LEVELS", "LOWEST", "TAP_POINT", "log2_planes", "mixtures", "plane_rows"]
 
 LEVELS, BYTE = 1 << 16, 256
 LOWEST = -(1 << 15)  # of a sample
@@ -37,6 +37,7 @@ _WEIGHT_SPAN = 16 * 32  # components 16 octaves below the heaviest are dropped
 _FLOOR_BITS = 3  # of every value, in units of 2**-30
 _RECIPROCAL_BITS = 22
 _TO_TABLE = _RECIPROCAL_BITS - 16  # `sigmoid` takes z in units of 2**-16 / 32
+_TO_MEAN = TAP_POINT - POINT
 _UNIT_BITS = 8  # fraction of the common scale
 _HALF = 1 << (POINT - 1)
 
@@ -50,35 +51,39 @@ def _scale(value: Integer) -> Integer:
     return min(max(np.int64(value), _SCALE_LOW), _SCALE_HIGH)
 
 
-@compiled
-def predicted(taps: NDArray[Any], past: NDArray[Any], base: NDArray[Any]) -> None:
-    """Linear predictions int64 [N] at point 5; taps [N, P] at point 12, past [N, P + 1] with the last sample first."""
-    for n in range(taps.shape[0]):
-        total = np.int64(0)
-        for i in range(taps.shape[1]):
-            total += np.int64(taps[n, i]) * (np.int64(past[n, i]) - np.int64(past[n, i + 1]))
-        down = TAP_POINT - POINT
-        base[n] = (np.int64(past[n, 0]) << POINT) + ((total + (1 << (down - 1))) >> down)
-
-
 @inlined
-def _prepare(outputs: NDArray[Any], base: Integer, mix: NDArray[Any]) -> None:
-    """Weights (sum about 2**16), means and reciprocal scales int64 [3, K] from a row c, logits, o, d of [1 + 3 K]."""
-    components = mix.shape[1]
-    top = np.int64(outputs[1])
-    for k in range(1, components):
-        top = max(top, np.int64(outputs[1 + k]))
-    total = np.int64(0)
-    for k in range(components):
-        below = np.int64(outputs[1 + k]) - top
-        mix[0, k] = _EXP2[below + _WEIGHT_SPAN] if below >= -_WEIGHT_SPAN else 0
-        total += mix[0, k]
-    unit = _UNIT[_scale(outputs[0]) - _SCALE_LOW]
-    for k in range(components):
-        mix[0, k] = (mix[0, k] << 16) // total
-        mix[1, k] = base + ((np.int64(outputs[1 + components + k]) * unit) >> _UNIT_BITS)
-        own = _scale(np.int64(outputs[0]) + np.int64(outputs[1 + 2 * components + k]))
-        mix[2, k] = _RECIPROCAL[_SCALE_HIGH - own]
+def _predicted(taps: NDArray[Any], past: NDArray[Any]) -> Integer:
+    """The linear prediction at point 5 of taps [P] at point 12 and samples [P + 1], the last first."""
+    total = np.int64(1 << (_TO_MEAN - 1))
+    for i in range(taps.shape[0]):
+        total += np.int64(taps[i]) * (np.int64(past[i]) - np.int64(past[i + 1]))
+    return (np.int64(past[0]) << POINT) + (total >> _TO_MEAN)
+
+
+@compiled
+def mixtures(outputs: NDArray[Any], taps: NDArray[Any], past: NDArray[Any], mixed: NDArray[Any]) -> None:
+    """Weights (sum about 2**16), means and reciprocal scales of N mixtures, int64 [N, 3, K].
+
+    outputs [N, 1 + 3 K] at point 5: c, logits, o, d; taps [N, P] at point 12; past int32 [N, P + 1], the last sample
+    first. Outputs and taps are integers of any type.
+    """
+    components = mixed.shape[2]
+    for n in range(outputs.shape[0]):
+        out, mix = outputs[n], mixed[n]
+        top = np.int64(out[1])
+        for k in range(1, components):
+            top = max(top, np.int64(out[1 + k]))
+        total = np.int64(0)
+        for k in range(components):
+            below = np.int64(out[1 + k]) - top
+            mix[0, k] = _EXP2[below + _WEIGHT_SPAN] if below >= -_WEIGHT_SPAN else 0
+            total += mix[0, k]
+        base, common = _predicted(taps[n], past[n]), np.int64(out[0])
+        unit = _UNIT[_scale(common) - _SCALE_LOW]
+        for k in range(components):
+            mix[0, k] = (mix[0, k] << 16) // total
+            mix[1, k] = base + ((np.int64(out[1 + components + k]) * unit) >> _UNIT_BITS)
+            mix[2, k] = _RECIPROCAL[_SCALE_HIGH - _scale(_scale(common) + np.int64(out[1 + 2 * components + k]))]
 
 
 @inlined
@@ -98,19 +103,16 @@ def _below(value: Integer, mix: NDArray[Any]) -> Integer:
 
 @compiled
 def plane_rows(
-    outputs: NDArray[Any], base: NDArray[Any], known: NDArray[Any], plane: Integer, scratch: Any, rows: NDArray[Any]
+    mixed: NDArray[Any], known: NDArray[Any], plane: Integer, edges: NDArray[Any], rows: NDArray[Any]
 ) -> None:
-    """Rows int32 [N, 256] of the coarse (plane 0) or fine (plane 1) bytes of samples.
+    """Rows int32 [N, 256] of the coarse (plane 0) or fine (plane 1) bytes of samples with mixtures int64 [N, 3, K].
 
-    outputs int32 [N, 1 + 3 K] at point 5: c, logits, o, d; base int64 [N] from `predicted`; known int32 [N]: the
-    smallest sample still possible, counted from the lowest. scratch: int64 [3, K] and int64 [257].
+    known int32 [N]: the smallest sample still possible, counted from the lowest. edges: scratch, int64 [257].
     """
-    mix, edges = scratch
     step = BYTE if plane == 0 else 1
     for n in range(rows.shape[0]):
-        _prepare(outputs[n], base[n], mix)
         for i in range(BYTE + 1):
-            edges[i] = _below(np.int64(known[n]) + i * step, mix)
+            edges[i] = _below(np.int64(known[n]) + i * step, mixed[n])
         row_of(edges, rows[n])
 
 

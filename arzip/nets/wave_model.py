@@ -57,6 +57,10 @@ class WaveModel:
                 lengths[times, channels] = each
         return lengths
 
+    def lanes(self, symbols: NDArray[Any]) -> NDArray[np.int16]:
+        """The lanes [L, length] that samples [T, C] are cut into, zeros where a lane has ended."""
+        return _Cut(symbols.shape, self._lane).lanes_of(symbols)
+
     def stepper(self, shape: tuple[int, ...]) -> _Stepper:
         """A walk over samples of a shape [T, C]."""
         return _Stepper(self.net, _Cut(shape, self._lane))
@@ -72,10 +76,10 @@ class WaveModel:
             h = np.ascontiguousarray(hidden[:alive, first:last].swapaxes(0, 1)).reshape(-1, hidden.shape[2])
             before = np.ascontiguousarray(windows[:alive, first:last].swapaxes(0, 1)).reshape(len(h), -1)
             u = lanes[:alive, first:last].T.astype(np.int32).ravel() - self.extremes[0]
-            rows, x = [], []
+            said, rows, x = head.said(h, before), [], []
             for plane in range(head.planes):
                 known, now = _split(u, plane, head)
-                rows.append(head.rows(h, before, known, plane).reshape(last - first, 1, alive, -1))
+                rows.append(head.rows(said, known, plane).reshape(last - first, 1, alive, -1))
                 x.append(now.reshape(last - first, 1, alive))
             found = np.concatenate(rows, axis=1)
             places = [cut.places(front) for front in range(first, last)]
@@ -96,11 +100,11 @@ class _Cut:
         if len(shape) != 2:
             raise UnsupportedInput(f"the model takes samples [T, C], not an array of shape {shape}")
         self.samples, self.channels = shape
-        count = 1 if lane is None else min(_LANES, max(1, self.samples // lane))
-        self.length = -(-self.samples // count)
-        self.count = count * self.channels
-        self._starts = np.repeat(np.arange(count) * self.length, self.channels)
-        self._channels = np.tile(np.arange(self.channels), count)
+        self._each = 1 if lane is None else min(_LANES, max(1, self.samples // lane))
+        self.length = -(-self.samples // self._each)
+        self.count = self._each * self.channels
+        self._starts = np.repeat(np.arange(self._each) * self.length, self.channels)
+        self._channels = np.tile(np.arange(self.channels), self._each)
 
     def alive(self, front: int) -> int:
         """How many lanes have a sample at `front`."""
@@ -113,9 +117,9 @@ class _Cut:
 
     def lanes_of(self, symbols: NDArray[Any]) -> NDArray[np.int16]:
         """Samples [T, C] as lanes [L, length], zeros where a lane has ended."""
-        padded = np.zeros((self.count // max(1, self.channels) * self.length, self.channels), dtype=np.int16)
+        padded = np.zeros((self._each * self.length, self.channels), dtype=np.int16)
         padded[: self.samples] = symbols
-        by_lane = padded.reshape(-1, self.length, self.channels).swapaxes(1, 2)
+        by_lane = padded.reshape(self._each, self.length, self.channels).swapaxes(1, 2)
         return np.ascontiguousarray(by_lane.reshape(self.count, self.length))
 
     def runs(self, most: int) -> Iterator[tuple[int, int, int]]:
@@ -136,7 +140,7 @@ class _Stepper:
         self._net, self._cut = net, cut
         self._symbols = np.zeros((cut.samples, cut.channels), dtype=np.int16)
         self._past = np.zeros((cut.count, net.head.taps + 1), dtype=np.int32)
-        self._front, self._plane = 0, 0
+        self._front, self._plane, self._said = 0, 0, None
         self._known = np.zeros(cut.count, dtype=np.int32)
         self._walk = net.walk(cut.count) if cut.count else None
 
@@ -148,8 +152,10 @@ class _Stepper:
     def predict(self) -> Prediction | None:
         if self._walk is None or self._front == self._cut.length:
             return None
-        alive = self._cut.alive(self._front)
-        return self._net.head.rows(self._walk.hidden[:alive], self._past[:alive], self._known[:alive], self._plane)
+        alive, head = self._cut.alive(self._front), self._net.head
+        if self._plane == 0:
+            self._said = head.said(self._walk.hidden[:alive], self._past[:alive])
+        return head.rows(self._said, self._known[:alive], self._plane)
 
     def observe(self, x: NDArray[np.int32]) -> None:
         head = self._net.head

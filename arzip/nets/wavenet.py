@@ -101,7 +101,7 @@ class WaveNet(Layer):
 
     def bits(self, x: Tensor) -> Tensor:
         """Training reading: the code length in bits of samples x [L, T], each row a lane."""
-        return self.head.bits(self(x), x)
+        return self.head.lengths(self(x), x).sum()
 
     def forward(self, x: Tensor) -> Tensor:
         """What the head is given, in floats, [L, T, hidden]; at t it depends on samples before t alone."""
