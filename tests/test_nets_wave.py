@@ -21,6 +21,8 @@ from arzip.coding.length import ideal_bits
 from arzip.errors import ModelError, UnsupportedInput
 from arzip.exact.engine import Engine
 from arzip.exact.planes import LEVELS, LOWEST, log2_planes, mixtures, plane_rows
+from arzip.formats import mulaw
+from arzip.formats.mulaw import compressed, mulaw_wav
 from arzip.nets import wave_model, wavenet
 from arzip.nets.wave_model import WaveModel
 from arzip.nets.wavenet import WaveNet
@@ -195,15 +197,18 @@ def test_what_is_wrong_is_said_in_one_line() -> None:
         placed("planes").stepper((5,))
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wave")
+def train(folder: Path, recipe: str) -> Path:
     (folder / "sounds").mkdir()
     for name, seed, length in (("tone-1", 3, 6000), ("tone-2", 4, 6000), ("low", 5, 8000)):
         (folder / f"sounds/{name}.wav").write_bytes(wav(tones(length, 1, seed=seed)))
-    (folder / "recipe.toml").write_text(RECIPE)
+    (folder / "recipe.toml").write_text(recipe)
     train_and_publish(folder / "recipe.toml", output=folder / "m", runs=folder / "runs", device="cpu")
     return folder / "m"
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train(tmp_path_factory.mktemp("wave"), RECIPE)
 
 
 @pytest.mark.parametrize("channels", [1, 2])
@@ -215,6 +220,23 @@ def test_recordings_become_archives_and_come_back(trained: Path, channels: int) 
     bits = arzip.load(str(trained)).bits(x.astype(np.int16)).sum()
     assert len(archive) < bits / 8 + 250
     assert bits / x.size < 12.5  # white noise of this loudness needs more than 13
+
+
+def test_mulaw_files_become_archives_and_are_drawn(tmp_path: Path) -> None:
+    recipe = RECIPE.replace('"logistics"', '"mulaw"').replace("{ components = 2, taps = 4 }", "{}")
+    model = train(tmp_path, recipe.replace("louder = 0.5", "louder = 0.5\nmulaw = true"))
+    ranks = compressed(tones(3000, 2, seed=9).astype(np.int16))
+    file = mulaw_wav(ranks, 8000) + b"LIST\x04\0\0\0INFO"
+    archive = arzip.compress(file, model=str(model))
+    assert arzip.decompress(archive, model=str(model)) == file
+    assert len(archive) < arzip.load(str(model)).bits(ranks).sum() / 8 + 250 < 0.85 * len(file)
+    for name in ("x.wav", "x.png"):
+        run("sample", model, "-n", 300, "-o", tmp_path / name)
+    run("complete", model, tmp_path / "x.wav", "-n", 200, "-o", tmp_path / "y.wav")
+    drawn, longer = (mulaw.parse((tmp_path / name).read_bytes()).parts[0].array for name in ("x.wav", "y.wav"))
+    assert longer.shape == (500, 1)
+    np.testing.assert_array_equal(longer[:300], drawn)
+    assert rate_of((tmp_path / "y.wav").read_bytes()) == 8000
 
 
 def test_other_depths_are_refused_in_one_line(trained: Path) -> None:

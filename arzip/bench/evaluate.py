@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from arzip.bench.sound import Sound, wav_of_sound
+from arzip.bench.examples import MULAW_DEPTH, wav_for
 from arzip.errors import ArzipError, UnsupportedInput
+from arzip.formats.mulaw import compressed
 from arzip.library import Model, compress, decompress, load
 from arzip.nets.char_rnn import lanes_of
 from arzip.nets.wave_model import WaveModel
@@ -73,6 +74,8 @@ def evaluate(name: str, corpus: str, *, part: str = "test", run: Path | None = N
     """
     model = load(name)
     x = part_of(corpus, part)
+    if model.kind == "audio" and model.depth == MULAW_DEPTH:
+        x = compressed(x)
     file = _file_of(x, model)
     started = time.monotonic()
     archive = compress(file, model=name, threads=os.cpu_count())
@@ -106,7 +109,7 @@ def _file_of(x: NDArray[Any], model: Model) -> bytes:
     if model.kind == "bytes":
         return x.tobytes()
     if model.kind == "audio":
-        return wav_of_sound(Sound(x, model.depth, model.rate))
+        return wav_for(x, model, model.rate)
     out = io.BytesIO()
     np.save(out, x, allow_pickle=False)
     return out.getvalue()

@@ -20,10 +20,12 @@ from arzip.bench.sound import Sound, rate_of, wav_of_sound
 from arzip.errors import UnsupportedInput
 from arzip.files import fresh_output, open_input
 from arzip.formats import take_apart
+from arzip.formats.mulaw import mulaw_wav
 from arzip.library import Model
 
-__all__ = ["grid", "rate_at", "read_examples", "shape_for", "write_examples"]
+__all__ = ["MULAW_DEPTH", "grid", "rate_at", "read_examples", "shape_for", "wav_for", "write_examples"]
 
+MULAW_DEPTH = 8  # bits of sound whose samples are ranks of mu-law codes
 _COLUMNS = 8  # pictures in a row of a grid
 
 
@@ -93,6 +95,11 @@ def grid(examples: NDArray[np.uint8], model: Model) -> NDArray[np.uint8]:
     return tiled.reshape(rows * height, columns * width)
 
 
+def wav_for(x: NDArray[Any], model: Model, rate: int) -> bytes:
+    """A WAV file of samples [T, C] of a model of sound: of 16 bits, or of mu-law codes where it knows 8."""
+    return mulaw_wav(x, rate) if model.depth == MULAW_DEPTH else wav_of_sound(Sound(x, model.depth, rate))
+
+
 def write_examples(path: Path, x: NDArray[Any], model: Model, *, force: bool, rate: int | None = None) -> None:
     """Writes samples by the file's extension: .npy any, .png pictures, .wav sound, others plain bytes.
 
@@ -105,7 +112,7 @@ def write_examples(path: Path, x: NDArray[Any], model: Model, *, force: bool, ra
         pixels = grid(x, model) if model.kind == "table" else x.squeeze()
         Image.fromarray(pixels).save(out, "PNG", optimize=True)
     elif path.suffix == ".wav" and model.kind == "audio":
-        out.write(wav_of_sound(Sound(x, model.depth, rate or model.rate)))
+        out.write(wav_for(x, model, rate or model.rate))
     elif model.kind == "bytes" and path.suffix != ".png":
         out.write(x.tobytes())
     else:

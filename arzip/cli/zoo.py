@@ -92,8 +92,11 @@ def complete(
 
 def _write(path: Path, x: Any, model: Any, *, force: bool, rate: int | None = None, given: int = 0) -> None:
     if path.suffix == ".png" and model.kind == "audio":
+        from arzip.bench.examples import MULAW_DEPTH
+        from arzip.formats.mulaw import expanded
         from arzip.report.heard import write_spectrogram
 
+        x = expanded(x) if model.depth == MULAW_DEPTH else x
         write_spectrogram(path, x, rate or model.rate, given=given, force=force)
     else:
         from arzip.bench.examples import write_examples

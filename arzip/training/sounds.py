@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from arzip.errors import UnsupportedInput
+from arzip.formats.mulaw import compressed
 
 __all__ = ["SoundSampler", "read_recordings"]
 
@@ -63,6 +64,7 @@ class _Settings:
     louder: float  # octaves by which a window may be made louder or softer
     weights: dict[str, float]  # by how names of recordings begin
     thinned: dict[str, int] = field(default_factory=dict)  # what their rates are divided by
+    mulaw: bool = False  # ranks of 8-bit codes in place of samples
 
 
 class SoundSampler:
@@ -88,7 +90,10 @@ class SoundSampler:
         kinds = self.random.choice(len(self._shares), count, p=self._shares)
         windows = np.stack([self._window(self._train[kind], self.random) for kind in kinds]).astype(np.float64)
         gains = 2.0 ** self.random.uniform(-self.settings.louder, self.settings.louder, (count, 1))
-        return (torch.from_numpy(_rounded(windows * gains)),)
+        return (self._tensor(_rounded(windows * gains)),)
+
+    def _tensor(self, windows: NDArray[np.int16]) -> Tensor:
+        return torch.from_numpy(compressed(windows) if self.settings.mulaw else windows)
 
     def _window(self, recordings: list[NDArray[np.int16]], random: np.random.Generator) -> NDArray[np.int16]:
         lengths = np.array([len(r) for r in recordings], np.float64)
@@ -102,7 +107,7 @@ class SoundSampler:
         batches: list[tuple[Tensor, ...]] = []
         for recordings in self._valid:
             windows = np.stack([self._window(recordings, random) for _ in range(_VALIDATION_WINDOWS)])
-            batches.append((torch.from_numpy(windows),))
+            batches.append((self._tensor(windows),))
         return batches
 
     def state(self) -> dict[str, Any]:
