@@ -1,4 +1,4 @@
-"""What is inside a model of binary pictures, as a small gray picture: weights, filters, masks or shares.
+"""What is inside a model, as a small gray picture: weights, filters, masks, shares or tables.
 
 python benchmarks/model_pictures.py MODEL -o docs/pictures/MODEL-inside.png
 
@@ -7,6 +7,8 @@ nade      the weights of 32 hidden units W (upper half) and of the same units' o
 made      which units and pixels a row of the picture sees: the masks of its first, inner and last layers, and the
           direct connections, side by side
 ensemble  a bar for the share of each member
+wavenet   what a sample (upper half) and its change (lower half) enter as: a row for each channel, from the most
+          negative class to the most positive
 """
 
 from __future__ import annotations
@@ -79,13 +81,20 @@ def ensemble(net: object) -> np.ndarray:
     return sheet
 
 
+def wavenet(net: object) -> np.ndarray:
+    tables = [scaled(table.table_q.numpy().T.astype(float)) for table in (net.sample, net.change)]
+    return tiles(np.stack([np.kron(table, np.ones((5, 2))) for table in tables]), 1)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("model")
     parser.add_argument("-o", "--output", type=Path, required=True)
     given = parser.parse_args()
     model = load(given.model)
-    drawn = {"fvsbn": fvsbn, "nade": nade, "made": made, "ensemble": ensemble}[model.family](model.net)
+    drawn = {"fvsbn": fvsbn, "nade": nade, "made": made, "ensemble": ensemble, "wavenet": wavenet}[model.family](
+        model.net
+    )
     given.output.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(drawn).save(given.output, optimize=True)
 

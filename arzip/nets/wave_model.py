@@ -22,7 +22,8 @@ from arzip.nets.wavenet import WaveNet
 __all__ = ["WaveModel"]
 
 _LANE = 8192  # samples: shorter lanes pay too much for beginning with silence
-_LANES = 256  # of each channel
+_LANES = 256  # of all channels
+_MOST_CHANNELS = 64
 _CHUNK = 1 << 14  # samples whose rows are in memory at once
 
 
@@ -97,10 +98,11 @@ class _Cut:
     """Where the samples of a shape [T, C] lie in lanes."""
 
     def __init__(self, shape: tuple[int, ...], lane: int | None) -> None:
-        if len(shape) != 2:
-            raise UnsupportedInput(f"the model takes samples [T, C], not an array of shape {shape}")
+        if len(shape) != 2 or shape[1] > _MOST_CHANNELS:
+            raise UnsupportedInput(f"the model takes samples [T, C] of {_MOST_CHANNELS} channels at most, not {shape}")
         self.samples, self.channels = shape
-        self._each = 1 if lane is None else min(_LANES, max(1, self.samples // lane))
+        most = _LANES // max(1, self.channels)
+        self._each = 1 if lane is None else min(most, max(1, self.samples // lane))
         self.length = -(-self.samples // self._each)
         self.count = self._each * self.channels
         self._starts = np.repeat(np.arange(self._each) * self.length, self.channels)
