@@ -109,6 +109,16 @@ def _pil_back(data: bytes) -> NDArray[Any]:
         return np.asarray(picture)
 
 
+def _webp(pixels: NDArray[Any]) -> bytes:
+    """WebP has no gray and gives three equal channels back: a byte in front says how many there were."""
+    options = {"lossless": True, "quality": 100, "method": 6, "exact": True}
+    return bytes([pixels.shape[2]]) + _pil("WEBP", **options)(pixels)
+
+
+def _webp_back(data: bytes) -> NDArray[Any]:
+    return _pil_back(data[1:])[..., : data[0]]
+
+
 def _jxl(effort: int) -> Callable[[NDArray[Any]], bytes]:
     def code(pixels: NDArray[Any]) -> bytes:
         import imagecodecs
@@ -151,7 +161,7 @@ BINDINGS = (
     Peer("brotli 11", "file", "brotli", _brotli, _brotli_back),
     Peer("PPMd 32", "file", "pyppmd", _ppmd, _ppmd_back),
     Peer("PNG optimised", "image", "PIL", _pil("PNG", optimize=True), _pil_back),
-    Peer("WebP lossless", "image", "PIL", _pil("WEBP", lossless=True, quality=100, method=6, exact=True), _pil_back),
+    Peer("WebP lossless", "image", "PIL", _webp, _webp_back),
     Peer("JPEG XL -e7", "image", "imagecodecs", _jxl(7), _jxl_back),
     Peer("JPEG XL -e9", "image", "imagecodecs", _jxl(9), _jxl_back),
     Peer("FLAC -8", "audio", "soundfile", _flac, _flac_back),

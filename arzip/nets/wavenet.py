@@ -212,7 +212,7 @@ def _delayed(x: Tensor, by: int) -> Tensor:
 def classes_of(now: NDArray[Any], before: NDArray[Any], depth: int) -> NDArray[np.int64]:
     """Classes of samples [..] and of their changes from those before them: [.., 2], each 0..255."""
     found = np.empty((now.size, 2), dtype=np.int64)
-    companded(np.ascontiguousarray(now).ravel(), np.ascontiguousarray(before).ravel(), depth, found)
+    companded(*(np.ascontiguousarray(x, dtype=np.int32).ravel() for x in (now, before)), depth, found)
     return found.reshape(*now.shape, 2)
 
 
