@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import os
+import subprocess
+import sys
 import wave
 from pathlib import Path
 from typing import Any
@@ -163,6 +167,35 @@ def test_engines_threads_and_pieces_agree(head: str, monkeypatch: pytest.MonkeyP
     assert len(words) == 1
     drawn = [decode_symbols(placed(head, kind), (150, 1), Dice(2)) for kind in ("fp32", "int8")]
     np.testing.assert_array_equal(*drawn)
+
+
+def digest() -> str:
+    """What all heads code and draw."""
+    found = hashlib.sha256()
+    for head in HEADS:
+        model = placed(head)
+        found.update(encode_symbols(model, sound(500, head, 2)).words)
+        found.update(decode_symbols(model.unbroken, (100, 2), Dice(3)).tobytes())
+    return found.hexdigest()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"ONEDNN_MAX_CPU_ISA": "SSE41"},
+        {"ONEDNN_MAX_CPU_ISA": "AVX2", "OMP_NUM_THREADS": "2"},
+        {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""},
+        {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": ""},
+    ],
+    ids=lambda v: " ".join(v.values()),
+)
+def test_every_machine_one_digest(variables: dict[str, str], tmp_path: Path) -> None:
+    root = str(Path(__file__).resolve().parents[1])
+    environment = {**os.environ, "PYTHONPATH": root, "NUMBA_CACHE_DIR": str(tmp_path), **variables}
+    program = [sys.executable, "-c", "from tests.test_nets_wave import digest; print(digest())"]
+    done = subprocess.run(program, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == digest()
 
 
 def test_rows_are_the_mixture_that_trained() -> None:
