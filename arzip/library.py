@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import io
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,7 +20,7 @@ from arzip.errors import UnsupportedInput
 from arzip.seeking import read_samples
 from arzip.settings import Settings
 
-__all__ = ["Model", "Reading", "compress", "decompress", "load", "open"]
+__all__ = ["Layout", "Model", "Reading", "compress", "decompress", "load", "open"]
 
 
 def compress(
@@ -187,6 +188,21 @@ class _Writing(io.BytesIO):
             part.unlink(missing_ok=True)
 
 
+@dataclass(frozen=True)
+class Layout:
+    """An example of `variables`: `labels` bits of a label, then the picture's `rows` (1 of what is no picture)."""
+
+    rows: int
+    variables: int
+    colours: int = 1  # of a pixel
+    labels: int = 0
+
+    @property
+    def columns(self) -> int:
+        """Pixels of a row."""
+        return (self.variables - self.labels) // (self.rows * self.colours)
+
+
 class Model:
     """A trained model: what each symbol costs, what it expects, what it dreams.
 
@@ -200,12 +216,12 @@ class Model:
         self.depth: int = getattr(loaded.causal, "depth", 8)  # bits of a symbol
 
     @property
-    def layout(self) -> tuple[int, int]:
-        """Of a table's examples: rows of an example that is a picture (else 1), and variables."""
+    def layout(self) -> Layout:
+        """What a table's examples are; raises UnsupportedInput for models of other kinds."""
         if self.kind != "table":
             raise UnsupportedInput(f"{self.id} takes {self.kind}, not tables of examples")
         net = self._loaded.net
-        return int(net.rows), int(net.variables)
+        return Layout(int(net.rows), int(net.variables), getattr(net, "colours", 1), getattr(net, "labels", 0))
 
     def bits(self, x: NDArray[Any]) -> NDArray[np.float64]:
         """The exact net's code length of every symbol in bits; the shape of x."""

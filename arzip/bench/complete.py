@@ -17,13 +17,11 @@ def completed(
 ) -> NDArray[Any]:
     """x with the rest drawn anew: of tables and pictures all but the upper share `known`; others get `count` more."""
     if model.kind == "table":
-        rows, variables = model.layout
-        given = np.zeros((rows, variables // rows), dtype=np.bool_)
-        if rows > 1:
-            given[: round(known * rows)] = True
-        else:
-            given[0, : round(known * variables)] = True
-        mask = np.broadcast_to(given.ravel(), x.shape)
+        layout = model.layout
+        pixels = layout.variables - layout.labels
+        row = pixels // layout.rows if layout.rows > 1 else 1
+        given = np.arange(layout.variables) < layout.labels + round(known * (pixels // row)) * row
+        mask = np.broadcast_to(given, x.shape)
     elif model.kind == "image":
         mask = np.zeros(x.shape, dtype=np.bool_)
         mask[: round(known * len(x))] = True

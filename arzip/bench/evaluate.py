@@ -26,8 +26,9 @@ from arzip.nets.char_rnn import lanes_of
 from arzip.nets.wave_model import WaveModel
 from arzip.training.corpora import corpus_folder, manifest_of
 from arzip.training.samples import read_frames, read_patches
+from arzip.training.small_pictures import read_images
 from arzip.training.sounds import read_recordings
-from arzip.training.tables import read_table
+from arzip.training.tables import read_labelled, read_table
 from arzip.training.texts import is_held_out, read_documents
 
 __all__ = ["evaluate", "part_of", "told"]
@@ -47,6 +48,10 @@ def part_of(corpus: str, part: str) -> NDArray[Any]:
         parts = read_patches(folder, str(facts["include"]))
     elif kind == "frames":
         parts = read_frames(folder, str(facts["include"]))
+    elif kind == "labelled":
+        parts = read_labelled(folder / str(facts["file"]))
+    elif kind == "pictures":
+        parts = {"test": read_images(folder / str(facts["test"]))}
     elif kind == "sound":
         files = facts["parts"]
         parts = {part: np.stack(read_recordings(folder, files[part]), axis=1)} if part in files else dict(files)

@@ -1,6 +1,6 @@
 """Files as examples for a model, and a model's samples as files: what evaluate, sample, complete and score share.
 
-table    .npy uint8 or bool [N, ...]; .png holds a grid of gray pictures, one level of gray per symbol
+table    .npy uint8 or bool [N, ...]; .png holds a grid of pictures, one level of gray or of a colour per symbol
 image    whatever the formats know
 audio    whatever the formats know; samples are written as .wav
 bytes    any file
@@ -56,43 +56,42 @@ def rate_at(path: Path, model: Model) -> int | None:
 
 def _tiles(path: Path, data: bytes, model: Model) -> NDArray[np.uint8]:
     """The pictures of a grid, row by row, as examples; grays are rounded to the model's levels."""
-    height, width = _picture(model)
+    layout = model.layout
+    height, width, colours = layout.rows, layout.columns, layout.colours
+    if layout.labels:
+        raise UnsupportedInput(f"{path}: the examples of {model.id} have labels, which a picture has not: use .npy")
     with Image.open(io.BytesIO(data)) as picture:
-        gray = np.asarray(picture.convert("L"))
-    if gray.shape[0] % height or gray.shape[1] % width:
-        raise UnsupportedInput(f"{path}: {gray.shape[1]}x{gray.shape[0]} is not a grid of {width}x{height} pictures")
-    tiles = gray.reshape(gray.shape[0] // height, height, gray.shape[1] // width, width).swapaxes(1, 2)
+        sheet = np.asarray(picture.convert("L" if colours == 1 else "RGB"))
+    if sheet.shape[0] % height or sheet.shape[1] % width:
+        raise UnsupportedInput(f"{path}: {sheet.shape[1]}x{sheet.shape[0]} is not a grid of {width}x{height} pictures")
+    tiles = sheet.reshape(sheet.shape[0] // height, height, sheet.shape[1] // width, width, colours).swapaxes(1, 2)
     levels = (1 << model.depth) - 1
-    examples: NDArray[np.uint8] = ((tiles.reshape(-1, height * width).astype(np.int64) * levels + 127) // 255).astype(
-        np.uint8
-    )
+    flat = tiles.reshape(-1, height * width * colours).astype(np.int64)
+    examples: NDArray[np.uint8] = ((flat * levels + 127) // 255).astype(np.uint8)
     return examples
-
-
-def _picture(model: Model) -> tuple[int, int]:
-    height, variables = model.layout
-    return height, variables // height
 
 
 def shape_for(model: Model, count: int) -> tuple[int, ...]:
     """The shape of `count` samples: examples of a table, pixels of a square picture's side, one channel, or bytes."""
     if model.kind == "table":
-        return count, model.layout[1]
+        return count, model.layout.variables
     if model.kind == "audio":
         return count, 1
     return (count, count, 3) if model.kind == "image" else (count,)
 
 
 def grid(examples: NDArray[np.uint8], model: Model) -> NDArray[np.uint8]:
-    """Examples [N, D] of pictures as one gray picture, eight to a row, the last row filled with white."""
-    height, width = _picture(model)
+    """Examples [N, D] of pictures as one picture without labels, eight to a row, the last row filled with white."""
+    layout = model.layout
+    height, width, colours = layout.rows, layout.columns, layout.colours
     columns = min(_COLUMNS, max(1, len(examples)))
     rows = -(-len(examples) // columns)
     levels = (1 << model.depth) - 1
-    full = np.full((rows * columns, height * width), 255, dtype=np.uint8)
-    full[: len(examples)] = (examples.astype(np.int64) * 255 // levels).astype(np.uint8)
-    tiled: NDArray[np.uint8] = full.reshape(rows, columns, height, width).swapaxes(1, 2)
-    return tiled.reshape(rows * height, columns * width)
+    full = np.full((rows * columns, height * width * colours), 255, dtype=np.uint8)
+    full[: len(examples)] = (examples[:, layout.labels :].astype(np.int64) * 255 // levels).astype(np.uint8)
+    tiled: NDArray[np.uint8] = full.reshape(rows, columns, height, width, colours).swapaxes(1, 2)
+    sheet = tiled.reshape(rows * height, columns * width, colours)
+    return sheet if colours > 1 else sheet[..., 0]
 
 
 def wav_for(x: NDArray[Any], model: Model, rate: int) -> bytes:

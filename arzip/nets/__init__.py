@@ -9,14 +9,20 @@ from typing import Any
 from arzip.causal import Causal
 from arzip.exact.layers import Layer
 from arzip.nets.char_rnn import CharRNN, TextModel
+from arzip.nets.colour_model import ColourModel
 from arzip.nets.ensemble import Ensemble
 from arzip.nets.fvsbn import FVSBN
+from arzip.nets.gated_colour import GatedColour
+from arzip.nets.gated_pixelcnn import GatedPixelCNN
 from arzip.nets.guided_model import GuidedModel
 from arzip.nets.guided_net import GuidedNet
+from arzip.nets.labelled_pixelcnn import LabelledPixelCNN
 from arzip.nets.local_pixelcnn import LocalPixelCNN
 from arzip.nets.made import MADE
+from arzip.nets.multiscale import Multiscale
 from arzip.nets.nade import NADE
 from arzip.nets.picture_model import PictureModel
+from arzip.nets.pixelcnn import PixelCNN
 from arzip.nets.real_model import RealModel
 from arzip.nets.rnade import RNADE
 from arzip.nets.table_model import TableModel
@@ -40,10 +46,15 @@ NETS = {
     "char_rnn": Family(CharRNN, TextModel, "bytes"),
     "ensemble": Family(Ensemble, TableModel, "table"),
     "fvsbn": Family(FVSBN, TableModel, "table"),
+    "gated_colour": Family(GatedColour, ColourModel, "table"),
+    "gated_pixelcnn": Family(GatedPixelCNN, TableModel, "table"),
     "guided_net": Family(GuidedNet, GuidedModel, "image"),
+    "labelled_pixelcnn": Family(LabelledPixelCNN, TableModel, "table"),
     "local_pixelcnn": Family(LocalPixelCNN, PictureModel, "image"),
     "made": Family(MADE, TableModel, "table"),
+    "multiscale": Family(Multiscale, TableModel, "table"),
     "nade": Family(NADE, TableModel, "table"),
+    "pixelcnn": Family(PixelCNN, TableModel, "table"),
     "rnade": Family(RNADE, RealModel, "table"),
     "text_net": Family(TextNet, TextModel, "bytes"),
     "wavenet": Family(WaveNet, WaveModel, "audio"),

@@ -48,6 +48,7 @@ class Ensemble(OrderedNet):
         self.register_buffer("share_q", torch.zeros(len(members), dtype=torch.int16))
         self.register_buffer("marks", torch.zeros(len(members), 4, dtype=torch.uint8))
         self._nets: list[OrderedNet] = []
+        self._asked: dict[bytes, NDArray[np.int16]] = {}
 
     def adopt(self, nets: Sequence[OrderedNet], marks: Sequence[bytes], *, fresh: bool) -> None:
         """Takes its members, placed nets with their fingerprints; `fresh` writes the fingerprints down.
@@ -66,15 +67,22 @@ class Ensemble(OrderedNet):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits in nats, [N, D], of x [N, D] in coding order; only the shares learn."""
-        ordered = x.to(torch.uint8).numpy()
-        z = torch.from_numpy(np.stack([net.outputs(ordered) for net in self._nets])).float() / (1 << LOGIT.point)
-        mixed = torch.einsum("k,knd->nd", straight_through(self.share, _SHARES), z)
+        mixed = torch.einsum("k,nkd->nd", straight_through(self.share, _SHARES), self._members(x))
         return straight_through(mixed, LOGIT)
 
     def unrounded(self, x: Tensor) -> Tensor:
+        return torch.einsum("k,nkd->nd", self.share, self._members(x))
+
+    def _members(self, x: Tensor) -> Tensor:
+        """The members' logits in nats, [N, K, D]; of every example they are asked once, for they do not learn."""
         ordered = x.to(torch.uint8).numpy()
-        z = torch.from_numpy(np.stack([net.outputs(ordered) for net in self._nets])).float() / (1 << LOGIT.point)
-        return torch.einsum("k,knd->nd", self.share, z)
+        keys = [row.tobytes() for row in ordered]
+        new = {key: n for n, key in enumerate(keys) if key not in self._asked}
+        if new:
+            examples = ordered[list(new.values())]
+            logits = np.stack([net.outputs(examples).astype(np.int16) for net in self._nets], axis=1)
+            self._asked.update(zip(new, logits, strict=True))
+        return torch.from_numpy(np.stack([self._asked[key] for key in keys])).float() / (1 << LOGIT.point)
 
     def freeze(self) -> None:
         with torch.no_grad():

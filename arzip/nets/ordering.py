@@ -2,6 +2,7 @@
 
     raster   row by row, as the array lies              column   column by column
     spiral   from the middle outwards                   random   drawn once from a seed
+    coarse   every second pixel of every second row, then all others row by row
 
 A table that is no picture has one row, and for it raster, the natural order, is what papers use.
 """
@@ -15,7 +16,7 @@ from arzip.errors import ModelError
 
 __all__ = ["ORDERS", "ordering"]
 
-ORDERS = ("raster", "column", "random", "spiral")
+ORDERS = ("raster", "column", "random", "spiral", "coarse")
 
 
 def ordering(name: str, variables: int, rows: int, *, seed: int = 0) -> NDArray[np.int64]:
@@ -34,6 +35,10 @@ def ordering(name: str, variables: int, rows: int, *, seed: int = 0) -> NDArray[
         return np.random.Generator(np.random.PCG64(seed)).permutation(variables).astype(np.int64)
     if name == "spiral":
         return _inwards(places)[::-1].copy()
+    if name == "coarse":
+        coarse = np.zeros_like(places, dtype=bool)
+        coarse[::2, ::2] = True
+        return np.concatenate([places[coarse], places[~coarse]])
     raise ModelError(f"unknown order {name!r}; known are {', '.join(ORDERS)}")
 
 

@@ -19,7 +19,7 @@ from arzip.nets.local_pixelcnn import LocalPixelCNN
 from arzip.nets.wavefront_model import Opened, WavefrontModel, runs
 from arzip.nets.window import COLOURS, FEATURES, colour_features, window_features
 
-__all__ = ["PictureModel"]
+__all__ = ["PictureModel", "couple"]
 
 
 class PictureModel(WavefrontModel):
@@ -58,7 +58,7 @@ class PictureModel(WavefrontModel):
         colour_features(residual, c, seen)
         outputs: NDArray[np.int32] = self.net.outputs(hidden, torch.from_numpy(seen), c).cpu().numpy()
         base = np.empty(len(residual), dtype=np.int32)
-        _couple(outputs, prediction, residual, c, base)
+        couple(outputs, prediction, residual, c, base)
         return outputs, c, base
 
 
@@ -80,9 +80,10 @@ class _Walker:
 
 
 @njit(cache=True, nogil=True)
-def _couple(
+def couple(
     outputs: NDArray[Any], prediction: NDArray[Any], residual: NDArray[Any], colour: int, base: NDArray[Any]
 ) -> None:
+    """base int32 [F]: the prediction in 1/32, moved with the residuals of earlier colours."""
     for i in range(base.shape[0]):
         base[i] = prediction[i, colour] << POINT
         for j in range(colour):

@@ -43,6 +43,7 @@ class WavefrontModel:
     """
 
     components: int
+    slope = SLOPE
 
     def walk_fronts(
         self, pixels: NDArray[np.int32], at: NDArray[np.int32], starts: NDArray[np.int64]
@@ -82,7 +83,7 @@ class WavefrontModel:
         nibbles = np.empty((2, SYMBOLS), dtype=np.int32)
         for planes in PLANES[symbols.shape[-1]]:
             pixels = np.ascontiguousarray(batch[..., planes], dtype=np.int32)
-            at, starts = wavefront(pixels.shape[:3], SLOPE)
+            at, starts = wavefront(pixels.shape[:3], self.slope)
             for fronts, opened in self.walk_fronts(pixels, at, starts):
                 here = at[starts[fronts.start] : starts[fronts.stop]]
                 for plane, (outputs, first, base) in zip(planes, opened, strict=True):
@@ -99,7 +100,7 @@ class WavefrontModel:
         """Runs of whole fronts of planes [L, H, W, C] in coding order: the fronts' pixels, rows, x."""
         colours = symbols.shape[3]
         pixels = np.ascontiguousarray(symbols, dtype=np.int32)
-        at, starts = wavefront(pixels.shape[:3], SLOPE)
+        at, starts = wavefront(pixels.shape[:3], self.slope)
         for fronts, opened in self.walk_fronts(pixels, at, starts):
             here = at[starts[fronts.start] : starts[fronts.stop]]
             local = starts[fronts.start : fronts.stop + 1] - starts[fronts.start]
@@ -162,7 +163,7 @@ class _Stepper:
     def _open_planes(self) -> None:
         images, height, width, _ = batched(self._whole).shape
         self._pixels = np.zeros((images, height, width, len(self._planes[0])), dtype=np.int32)
-        self._at, self._starts = wavefront((images, height, width), SLOPE)
+        self._at, self._starts = wavefront((images, height, width), self.model.slope)
         self._front, self._colour, self._half = -1, len(self._planes[0]) - 1, HALVES
         self._walker = self.model.walker(self._pixels)
 

@@ -61,10 +61,14 @@ class Crops:
         self.weights = np.sqrt([p.shape[0] * p.shape[1] for p in train])
         self.weights /= self.weights.sum()
 
+    def photograph(self) -> NDArray[np.uint8]:
+        """A whole picture, uint8 [H, W] or [H, W, 3]; large ones more often, as the root of their size."""
+        return self.train[self.random.choice(len(self.train), p=self.weights)]
+
     def draw(self) -> tuple[NDArray[np.uint8], bool]:
         """A crop uint8 [size, size, 3] in coding order, and whether it is gray."""
         random, size = self.random, self.settings.crop
-        pixels = self.train[random.choice(len(self.train), p=self.weights)]
+        pixels = self.photograph()
         gray = pixels.ndim == 2
         if random.random() < self.settings.scale_down:
             factor = random.uniform(1.0, 2.0)

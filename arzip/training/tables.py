@@ -18,9 +18,10 @@ from torch import Tensor
 
 from arzip.errors import UnsupportedInput
 
-__all__ = ["HeldOutSampler", "TableSampler", "read_table"]
+__all__ = ["HeldOutSampler", "LabelledSampler", "TableSampler", "read_labelled", "read_table"]
 
-_VALIDATION_BATCH = 1000
+_VALIDATION, _LABEL_BITS = 10000, 4
+_VALIDATION_BATCH = 250  # what nets keep of more would leave the cache
 
 
 def read_table(path: Path) -> dict[str, NDArray[np.uint8]]:
@@ -44,15 +45,36 @@ def _read_digits(folder: Path) -> dict[str, NDArray[np.uint8]]:
 
     [1] The IDX format: four bytes of type and rank, then the sizes as big-endian integers, then the pixels.
     """
-    found: list[NDArray[np.uint8]] = []
-    for name in ("train-images-idx3-ubyte.gz", "t10k-images-idx3-ubyte.gz"):
-        try:
-            data = gzip.decompress((folder / name).read_bytes())
-        except (OSError, EOFError) as error:
-            raise UnsupportedInput(f"{folder / name}: cannot be read ({error})") from error
-        count = int.from_bytes(data[4:8], "big")
-        found.append((np.frombuffer(data, np.uint8, offset=16).reshape(count, -1) >> 4).astype(np.uint8))
-    return {"train": found[0][:-10000], "valid": found[0][-10000:], "test": found[1]}
+    files = (folder / f"{name}-images-idx3-ubyte.gz" for name in ("train", "t10k"))
+    train, test = ((_idx(path) >> 4).astype(np.uint8) for path in files)
+    return _split(train, test)
+
+
+def read_labelled(folder: Path) -> dict[str, NDArray[np.uint8]]:
+    """MNIST as bits, ink where a pixel is above 127, each picture behind its label of four bits: [N, 4 + 784].
+
+    Raises UnsupportedInput.
+    """
+    tables = []
+    for name in ("train", "t10k"):
+        pixels, label = (_idx(folder / f"{name}-{part}-ubyte.gz") for part in ("images-idx3", "labels-idx1"))
+        bits = np.unpackbits(label, axis=1)[:, -_LABEL_BITS:]
+        tables.append(np.concatenate([bits, pixels > 127], axis=1))
+    return _split(*tables)
+
+
+def _split(train: NDArray[np.uint8], test: NDArray[np.uint8]) -> dict[str, NDArray[np.uint8]]:
+    return {"train": train[:-_VALIDATION], "valid": train[-_VALIDATION:], "test": test}
+
+
+def _idx(path: Path) -> NDArray[np.uint8]:
+    """A file in the IDX format as a table, uint8 [N, D]."""
+    try:
+        data = gzip.decompress(path.read_bytes())
+    except (OSError, EOFError) as error:
+        raise UnsupportedInput(f"{path}: cannot be read ({error})") from error
+    dimensions, count = data[3], int.from_bytes(data[4:8], "big")
+    return np.frombuffer(data, np.uint8, offset=4 + 4 * dimensions).reshape(count, -1)
 
 
 @dataclass(frozen=True)
@@ -68,13 +90,16 @@ class TableSampler:
 
     def __init__(self, folder: Path, seed: int, settings: dict[str, Any]) -> None:
         self.settings = _Settings(**settings)
-        parts = read_table(folder / self.settings.file)
+        parts = self._read(folder / self.settings.file)
         missing = {"train", "valid"} - set(parts)
         if missing:
             raise UnsupportedInput(f"{folder / self.settings.file}: has no part {missing.pop()!r} to train with")
         self.train, self._valid = parts["train"], parts["valid"]
         self.random = np.random.default_rng(seed)
         self.drawn = 0
+
+    def _read(self, path: Path) -> dict[str, NDArray[np.uint8]]:
+        return read_table(path)
 
     def batch(self, count: int) -> tuple[Tensor, ...]:
         """Examples drawn with replacement."""
@@ -105,6 +130,13 @@ class TableSampler:
         """The inverse of `state`."""
         self.random.bit_generator.state = state["random"]
         self.drawn = state["drawn"]
+
+
+class LabelledSampler(TableSampler):
+    """Digits behind their labels; they cannot be moved."""
+
+    def _read(self, path: Path) -> dict[str, NDArray[np.uint8]]:
+        return read_labelled(path)
 
 
 class HeldOutSampler(TableSampler):

@@ -15,9 +15,10 @@ from arzip.training.guided import GuidedSampler
 from arzip.training.loop import Loss, Sampler
 from arzip.training.pictures import PictureSampler
 from arzip.training.samples import RealSampler
+from arzip.training.small_pictures import SmallPictureSampler
 from arzip.training.sounds import SoundSampler
 from arzip.training.streams import StreamSampler
-from arzip.training.tables import HeldOutSampler, TableSampler
+from arzip.training.tables import HeldOutSampler, LabelledSampler, TableSampler
 from arzip.training.texts import TextSampler
 
 __all__ = ["TASKS", "Task"]
@@ -65,10 +66,15 @@ TASKS = {
     "char_rnn": Task(TextSampler, _own_loss),
     "ensemble": Task(HeldOutSampler, _binary_loss),
     "fvsbn": Task(TableSampler, _binary_loss),
+    "gated_colour": Task(SmallPictureSampler, _own_loss),
+    "gated_pixelcnn": Task(TableSampler, _binary_loss),
     "guided_net": Task(GuidedSampler, _guided_loss),
+    "labelled_pixelcnn": Task(LabelledSampler, _binary_loss),
     "local_pixelcnn": Task(PictureSampler, _picture_loss),
     "made": Task(TableSampler, _binary_loss),
+    "multiscale": Task(TableSampler, _binary_loss),
     "nade": Task(TableSampler, _binary_loss),
+    "pixelcnn": Task(TableSampler, _binary_loss),
     "rnade": Task(RealSampler, _own_loss),
     "text_net": Task(StreamSampler, _stream_loss),
     "wavenet": Task(SoundSampler, _own_loss),
