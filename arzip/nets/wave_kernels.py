@@ -68,8 +68,9 @@ def _round(sums: NDArray[Any], bias: NDArray[Any], scale: NDArray[Any], low: Int
 def wave_step(
     front: Integer,
     distances: NDArray[Any],
-    stream: NDArray[Any],
+    entering: NDArray[Any],
     ring: NDArray[Any],
+    tables: Any,
     gates: Any,
     out: Any,
     collect: Any,
@@ -80,15 +81,19 @@ def wave_step(
 ) -> None:
     """What the head is given for the next sample, int16 [L, hidden].
 
-    stream [L, R]: what enters; ring [L, sum of distances, R]: inputs of each block's last samples, renewed. Matrix,
-    bias and scale of the gates [B, 2 R, 2 U], of what goes on to the next block [B - 1, U, R], of skips [B, U, S] and
-    middle [S, hidden]. ranges int32 [4, 2]: low and high of sums, stream, skips, hidden. scratch: fp32 [2 U], [U],
-    [R], [S], [hidden].
+    entering int64 [L, 2]: classes; ring [L, sum of distances, R]: inputs of each block's last samples, renewed.
+    tables: two, [256, R]; the others are matrix, bias and scale of the gates [B, 2 R, 2 U], of what goes on to the next
+    block [B - 1, U, R], of the skips [B, U, S] and of the middle layer [S, hidden]. ranges int32 [4, 2]: low and high
+    of sums, stream, skips, hidden. scratch: fp32 [R], [2 U], [U], [R], [S], [hidden].
     """
-    sums, units, more, skips, last = scratch
-    size = stream.shape[1]
-    for n in range(stream.shape[0]):
-        x, at = stream[n], 0
+    x, sums, units, more, skips, last = scratch
+    size = x.shape[0]
+    low, high = np.float32(ranges[1, 0]), np.float32(ranges[1, 1])
+    for n in range(entering.shape[0]):
+        own, change = tables[0][entering[n, 0]], tables[1][entering[n, 1]]
+        for j in range(size):
+            x[j] = min(max(own[j] + change[j], low), high)
+        at = 0
         skips[:] = 0
         for b in range(distances.shape[0]):
             earlier = ring[n, at + front % distances[b]]
@@ -107,7 +112,7 @@ def wave_step(
                 _accumulate(units, out[0][b], more)
                 _round(more, out[1][b], out[2][b], ranges[1, 0], ranges[1, 1])
                 for j in range(size):
-                    x[j] = min(max(x[j] + more[j], np.float32(ranges[1, 0])), np.float32(ranges[1, 1]))
+                    x[j] = min(max(x[j] + more[j], low), high)
         _round(skips, collect[1], collect[2], ranges[2, 0], ranges[2, 1])
         last[:] = 0
         _accumulate(skips, middle[0], last)

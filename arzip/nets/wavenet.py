@@ -128,7 +128,7 @@ class WaveNet(Layer):
 
     def _whole(self, x: NDArray[np.int16]) -> NDArray[Any]:
         shape = (*x.shape, -1)
-        stream = self.entered(self.classes(x).flatten(0, 1)).view(shape)
+        stream = self._entered(self.classes(x).flatten(0, 1)).view(shape)
         said = []
         for block in self._blocks():
             earlier = _delayed(stream, block.dilation)
@@ -142,7 +142,7 @@ class WaveNet(Layer):
         padded = np.pad(x, ((0, 0), (2, 0)))
         return torch.from_numpy(classes_of(padded[:, 1:-1], padded[:, :-2], self.depth))
 
-    def entered(self, classes: Tensor) -> Tensor:
+    def _entered(self, classes: Tensor) -> Tensor:
         """The stream of classes [N, 2]: integers in fp32 [N, R]."""
         classes = classes.to(self.engine.device)
         both = self.sample.whole(classes[:, 0]) + self.change.whole(classes[:, 1])
@@ -167,7 +167,7 @@ class Walk:
     """The state of all lanes: their last sample, and for each block the inputs of its last `dilation` samples."""
 
     def __init__(self, net: WaveNet, lanes: int) -> None:
-        self._net, self._front = net, 0
+        self._depth, self._front = net.depth, 0
         blocks = net._blocks()
         residual, units = net.sample.table_q.shape[1], net.collect.weight_q.shape[0] // len(blocks)
         skip, hidden = net.middle.weight_q.shape
@@ -176,6 +176,7 @@ class Walk:
         collect, bias, scale = net.collect.operands()
         onward = [block.out for block in blocks if block.out is not None]
         self._weights = (
+            tuple(table.table_q.numpy().astype(np.float32) for table in (net.sample, net.change)),
             _stacked([block.gates for block in blocks]),
             _stacked(onward) if onward else tuple(np.zeros((0,) * n, np.float32) for n in (3, 2, 2)),
             (collect.reshape(len(blocks), units, skip), bias, scale),
@@ -183,7 +184,7 @@ class Walk:
         )
         targets = SUMS, _STREAM, HIDDEN, HIDDEN
         self._ranges = np.array([(target.low, target.high) for target in targets], dtype=np.int32)
-        shapes = 2 * units, units, residual, skip, hidden
+        shapes = residual, 2 * units, units, residual, skip, hidden
         self._scratch = tuple(np.empty(shape, dtype=np.float32) for shape in shapes)
         self._last = np.zeros(lanes, dtype=np.int32)
         self.hidden = np.empty((lanes, hidden), dtype=np.int16)
@@ -191,10 +192,9 @@ class Walk:
 
     def observe(self, x: NDArray[np.int32]) -> None:
         """The sample of every lane; `hidden` is then what the head is given for the next, int16 [L, hidden]."""
-        net = self._net
-        stream = net.entered(torch.from_numpy(classes_of(x, self._last, net.depth))).cpu().numpy()
+        entering = classes_of(x, self._last, self._depth)
         wave_step(
-            self._front, self._distances, stream, self._ring, *self._weights, self._ranges, self._scratch, self.hidden
+            self._front, self._distances, entering, self._ring, *self._weights, self._ranges, self._scratch, self.hidden
         )
         self._last, self._front = x, self._front + 1
 
