@@ -31,6 +31,8 @@ from arzip.nets.row_lstm import RowLSTM
 from arzip.nets.table_model import TableModel
 from arzip.nets.text_net import TextNet
 from arzip.nets.transformer import Transformer
+from arzip.nets.wave_model import WaveModel
+from arzip.nets.wavenet import WaveNet
 
 __all__ = ["NETS", "Family"]
 
@@ -63,4 +65,5 @@ NETS = {
     "row_lstm": Family(RowLSTM, TableModel, "table"),
     "text_net": Family(TextNet, TextModel, "bytes"),
     "transformer": Family(Transformer, TableModel, "table"),
+    "wavenet": Family(WaveNet, WaveModel, "audio"),
 }
