@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from arzip.compiled import Integer, compiled, inlined
 from arzip.exact.lookup import SIGMOID_LIMIT, SIGMOID_STEPS, sigmoid_table
 
-__all__ = ["CELL_POINT", "STATE_POINT", "SUM_POINT", "gru", "gru_unit", "lstm", "unit"]
+__all__ = ["CELL_POINT", "STATE_POINT", "SUM_POINT", "gru", "gru_unit", "linear_unit", "lstm", "lstm_unit", "unit"]
 
 SUM_POINT, STATE_POINT, CELL_POINT = 10, 14, 12
 _GATE = 15
@@ -71,6 +71,12 @@ def unit(a: Integer, b: Integer) -> Integer:
     return _shifted(_tanh(a, _DROPPED) * _sigmoid(b, _DROPPED), 2 * _GATE - 8)
 
 
+@inlined
+def linear_unit(a: Integer, b: Integer) -> Integer:
+    """a sigmoid(b) at the point of a."""
+    return _shifted(a * _sigmoid(b, _DROPPED), _GATE)
+
+
 @compiled
 def gru(x: NDArray[Any], q: NDArray[Any], h: NDArray[Any], after: NDArray[Any]) -> None:
     lanes, units = h.shape
@@ -80,16 +86,23 @@ def gru(x: NDArray[Any], q: NDArray[Any], h: NDArray[Any], after: NDArray[Any]) 
             after[n, j] = gru_unit(reset, kept, np.int64(x[n, 2 * units + j]), q[n, 2 * units + j], h[n, j])
 
 
+@inlined
+def lstm_unit(i: Integer, f: Integer, o: Integer, g: Integer, c: Integer) -> tuple[Integer, Integer]:
+    """The next c and h of a cell: sums before the gates i, f, o and the candidate g."""
+    kept, entered = _sigmoid(f, _DROPPED) * np.int64(c), _sigmoid(i, _DROPPED) * _tanh(g, _DROPPED)
+    cell = _shifted(kept, _GATE) + _shifted(entered, 2 * _GATE - CELL_POINT)
+    cell = min(max(cell, -_CELL_END), _CELL_END)
+    return cell, _shifted(_sigmoid(o, _DROPPED) * _tanh(cell, _CELL_DROPPED), 2 * _GATE - STATE_POINT)
+
+
 @compiled
 def lstm(x: NDArray[Any], q: NDArray[Any], c: NDArray[Any], h: NDArray[Any], after: NDArray[Any]) -> None:
     lanes, units = c.shape
     for n in range(lanes):
         for j in range(units):
-            i = _sigmoid(np.int64(x[n, j]) + q[n, j], _DROPPED)
-            f = _sigmoid(np.int64(x[n, units + j]) + q[n, units + j], _DROPPED)
-            o = _sigmoid(np.int64(x[n, 2 * units + j]) + q[n, 2 * units + j], _DROPPED)
-            g = _tanh(np.int64(x[n, 3 * units + j]) + q[n, 3 * units + j], _DROPPED)
-            cell = _shifted(f * c[n, j], _GATE) + _shifted(i * g, 2 * _GATE - CELL_POINT)
-            cell = min(max(cell, -_CELL_END), _CELL_END)
-            after[n, j] = cell
-            h[n, j] = _shifted(o * _tanh(cell, _CELL_DROPPED), 2 * _GATE - STATE_POINT)
+            i, f = np.int64(x[n, j]) + q[n, j], np.int64(x[n, units + j]) + q[n, units + j]
+            o, g = (
+                np.int64(x[n, 2 * units + j]) + q[n, 2 * units + j],
+                np.int64(x[n, 3 * units + j]) + q[n, 3 * units + j],
+            )
+            after[n, j], h[n, j] = lstm_unit(i, f, o, g, c[n, j])

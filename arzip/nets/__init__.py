@@ -10,6 +10,7 @@ from arzip.causal import Causal
 from arzip.exact.layers import Layer
 from arzip.nets.char_rnn import CharRNN, TextModel
 from arzip.nets.colour_model import ColourModel
+from arzip.nets.diagonal_bilstm import DiagonalBiLSTM
 from arzip.nets.ensemble import Ensemble
 from arzip.nets.fvsbn import FVSBN
 from arzip.nets.gated_colour import GatedColour
@@ -23,10 +24,13 @@ from arzip.nets.multiscale import Multiscale
 from arzip.nets.nade import NADE
 from arzip.nets.picture_model import PictureModel
 from arzip.nets.pixelcnn import PixelCNN
+from arzip.nets.pixelsnail import PixelSNAIL
 from arzip.nets.real_model import RealModel
 from arzip.nets.rnade import RNADE
+from arzip.nets.row_lstm import RowLSTM
 from arzip.nets.table_model import TableModel
 from arzip.nets.text_net import TextNet
+from arzip.nets.transformer import Transformer
 from arzip.nets.wave_model import WaveModel
 from arzip.nets.wavenet import WaveNet
 
@@ -44,6 +48,7 @@ class Family:
 
 NETS = {
     "char_rnn": Family(CharRNN, TextModel, "bytes"),
+    "diagonal_bilstm": Family(DiagonalBiLSTM, TableModel, "table"),
     "ensemble": Family(Ensemble, TableModel, "table"),
     "fvsbn": Family(FVSBN, TableModel, "table"),
     "gated_colour": Family(GatedColour, ColourModel, "table"),
@@ -55,7 +60,10 @@ NETS = {
     "multiscale": Family(Multiscale, TableModel, "table"),
     "nade": Family(NADE, TableModel, "table"),
     "pixelcnn": Family(PixelCNN, TableModel, "table"),
+    "pixelsnail": Family(PixelSNAIL, TableModel, "table"),
     "rnade": Family(RNADE, RealModel, "table"),
+    "row_lstm": Family(RowLSTM, TableModel, "table"),
     "text_net": Family(TextNet, TextModel, "bytes"),
+    "transformer": Family(Transformer, TableModel, "table"),
     "wavenet": Family(WaveNet, WaveModel, "audio"),
 }

@@ -64,6 +64,7 @@ def _stream_loss(net: nn.Module, batch: tuple[Tensor, ...]) -> tuple[Tensor, Ten
 
 TASKS = {
     "char_rnn": Task(TextSampler, _own_loss),
+    "diagonal_bilstm": Task(TableSampler, _binary_loss),
     "ensemble": Task(HeldOutSampler, _binary_loss),
     "fvsbn": Task(TableSampler, _binary_loss),
     "gated_colour": Task(SmallPictureSampler, _own_loss),
@@ -75,7 +76,10 @@ TASKS = {
     "multiscale": Task(TableSampler, _binary_loss),
     "nade": Task(TableSampler, _binary_loss),
     "pixelcnn": Task(TableSampler, _binary_loss),
+    "pixelsnail": Task(TableSampler, _binary_loss),
     "rnade": Task(RealSampler, _own_loss),
+    "row_lstm": Task(TableSampler, _binary_loss),
     "text_net": Task(StreamSampler, _stream_loss),
+    "transformer": Task(TableSampler, _binary_loss),
     "wavenet": Task(SoundSampler, _own_loss),
 }

@@ -1,0 +1,133 @@
+"""Diagonal BiLSTM: LSTMs along the diagonals of a picture, one from each upper corner, that see all before.
+
+    left to right    h(y, x) = LSTM(t(y, x), h(y, x - 1), h(y - 1, x)),   read at (y, x)
+    right to left    h(y, x) = LSTM(t(y, x), h(y, x + 1), h(y - 1, x)),   read a row later, at (y + 1, x)
+
+(van den Oord et al. 2016 [1], section 3.2.) Input to state is 1 x 1, state to state sees two cells of the diagonal
+before, and a diagonal is computed at once; reading the second map a row later keeps the future out. The paper adds both
+maps before the 1 x 1 convolution back to the stream, here each has its own part of it. (One pixel stays unseen, in the
+paper's net too: the last of the row above, which with mask A no cell of that row knows.)
+
+To decode, the first map goes on by a cell a pixel. The second needs whole rows, hence it walks through a row when the
+row is complete; all layers can, for what their cells see of that row is known by then.
+
+[1] https://arxiv.org/abs/1601.06759
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from arzip.exact.fixed import wide
+from arzip.exact.gates import SUM_POINT
+from arzip.exact.layers import Layer
+from arzip.exact.product import Product
+from arzip.nets.front_kernels import HIDDEN, exact
+from arzip.nets.fronts_of_cells import Fronts, diagonal_fronts, recur
+from arzip.nets.pixel_rnn import OPERAND, STREAM, CellLayer, PixelRNN, inner_size, limited
+
+__all__ = ["DiagonalBiLSTM"]
+
+_SUMS = wide(SUM_POINT)
+
+
+class DiagonalBiLSTM(PixelRNN):
+    """`layers` layers of `hidden` cells a pixel and direction; the rest as in `PixelRNN`."""
+
+    def __init__(
+        self, *, variables: int, rows: int, margin: int, channels: int, hidden: int, layers: int, head: int
+    ) -> None:
+        height, width = inner_size(variables, rows, margin)
+        super().__init__(
+            variables=variables,
+            rows=rows,
+            margin=margin,
+            channels=channels,
+            head=head,
+            order=diagonal_fronts(height, width, mirrored=False).order,
+            layers=[_DiagonalLayer(channels, hidden, height, width) for _ in range(layers)],
+        )
+
+
+class _Direction(Layer):
+    """The cells of one direction; `fronts` are its diagonals."""
+
+    def __init__(self, channels: int, hidden: int, fronts: Fronts) -> None:
+        super().__init__()
+        self.hidden, self.fronts = hidden, fronts
+        self.input = Product(channels, 4 * hidden, source=OPERAND, target=_SUMS)
+        self.state = Product(2 * hidden, 4 * hidden, source=HIDDEN, target=_SUMS)
+        with torch.no_grad():
+            self.input.bias[hidden : 2 * hidden] = 1.0  # gates that keep, to begin with
+
+    def forward(self, x: Tensor) -> Tensor:
+        bias = self.input.bias + self.state.bias
+        return recur(x, self.input.weight, bias, self.state.weight, self.fronts)
+
+
+class _DiagonalLayer(CellLayer):
+    def __init__(self, channels: int, hidden: int, height: int, width: int) -> None:
+        super().__init__()
+        fronts = [diagonal_fronts(height, width, mirrored=mirrored) for mirrored in (False, True)]
+        self.channels = channels
+        self.left, self.right = (_Direction(channels, hidden, f) for f in fronts)
+        self.up = Product(2 * hidden, channels, source=HIDDEN, target=STREAM)
+        left, right = (f.order for f in fronts)
+        self._to_right = torch.from_numpy(np.argsort(left)[right])
+        # Of each cell the one above it, in the right direction's order; above the first row, one more that is zero.
+        above = np.append(np.argsort(right), np.full(width, len(right)))
+        self._above = torch.from_numpy(above[left - width])
+
+    def forward(self, stream: Tensor) -> Tensor:
+        x = limited(stream, OPERAND)
+        right = pad(self.right(x.index_select(0, self._to_right)), (0, 0, 0, 0, 0, 1))
+        return self.up(torch.cat([self.left(x), right.index_select(0, self._above)], dim=2))  # type: ignore[no-any-return]
+
+    def reading(self, width: int, lanes: int) -> _DiagonalState:
+        return _DiagonalState(self, width, lanes)
+
+
+class _Line:
+    """One direction's cells of a row, in the order in which it goes: h [1 + width, lanes, h] after a column of zeros.
+
+    h of the row above stays until it is overwritten.
+    """
+
+    def __init__(self, direction: _Direction, width: int, lanes: int) -> None:
+        self._direction = direction
+        self.h = torch.zeros(width + 1, lanes, direction.hidden, device=direction.engine.device)
+        self._c = np.zeros((lanes, direction.hidden), dtype=np.int32)
+
+    def advance(self, x: Tensor, first: int) -> None:
+        """The next cells, from `first` on, of x [n, lanes, C] as it enters."""
+        sums = self._direction.input.whole(x.flatten(0, 1)).cpu().numpy().reshape(*x.shape[:2], -1)
+        if first == 0:
+            self._c[:] = 0
+        for column, entering in enumerate(sums, start=first):
+            seen = torch.cat([self.h[column], self.h[column + 1]], dim=1)
+            q = self._direction.state.whole(seen).cpu().numpy()
+            h = torch.empty(self._c.shape)
+            exact(entering, q, self._c, h.numpy())
+            self.h[column + 1] = h
+
+
+class _DiagonalState:
+    """Of one row: the stream as it enters, and both lines; the right one is a row behind."""
+
+    def __init__(self, layer: _DiagonalLayer, width: int, lanes: int) -> None:
+        self._layer, self._width = layer, width
+        self._x = torch.zeros(width, lanes, layer.channels, device=layer.engine.device)
+        self._left, self._right = (_Line(direction, width, lanes) for direction in (layer.left, layer.right))
+
+    def advance(self, stream: Tensor, first: int) -> Tensor:
+        end = first + len(stream)
+        x = self._x[first:end].copy_(stream.clamp(OPERAND.low, OPERAND.high))
+        self._left.advance(x, first)
+        right = self._right.h[1 + self._width - end : 1 + self._width - first].flip(0)
+        return self._layer.up.whole(torch.cat([self._left.h[first + 1 : end + 1], right], dim=2).flatten(0, 1))
+
+    def close(self) -> None:
+        self._right.advance(self._x.flip(0), 0)
