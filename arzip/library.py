@@ -206,7 +206,8 @@ class Layout:
 class Model:
     """A trained model: what each symbol costs, what it expects, what it dreams.
 
-    Shapes are those of the model's kind: pictures uint8 [H, W, C] or [L, H, W, C], tables uint8 [N, D].
+    Shapes are those of the model's kind: pictures uint8 [H, W, C] or [L, H, W, C], tables uint8 [N, D], sound int16
+    [T, C].
     """
 
     def __init__(self, loaded: store.Loaded) -> None:
@@ -229,12 +230,28 @@ class Model:
 
     def rows(self, x: NDArray[Any]) -> NDArray[np.float64]:
         """The distribution of every symbol given those before it: [*x.shape, alphabet], each row sums to 1."""
+        if not hasattr(self._loaded.causal, "rows"):
+            raise UnsupportedInput(
+                f"{self.id}: distributions of {self.kind} are too wide to list; `bits` says their cost"
+            )
         rows: NDArray[np.float64] = self._loaded.causal.rows(x)
         return rows
 
+    @property
+    def rate(self) -> int:
+        """Samples a second of sound that is drawn."""
+        if self.kind != "audio":
+            raise UnsupportedInput(f"{self.id} takes {self.kind}, not sound")
+        return int(self._loaded.net.rate)
+
+    @property
+    def _drawing(self) -> Any:
+        """What draws: sound in one piece, where coding would cut it into lanes."""
+        return getattr(self._loaded.causal, "unbroken", self._loaded.causal)
+
     def sample(self, shape: tuple[int, ...], *, seed: int = 0, temperature: float = 1.0) -> NDArray[Any]:
         """Symbols drawn from the model, by the decode loop fed with a dice; the same on every machine."""
-        return decode_symbols(self._loaded.causal, shape, Dice(seed, temperature=temperature))
+        return decode_symbols(self._drawing, shape, Dice(seed, temperature=temperature))
 
     def complete(
         self, x: NDArray[Any], known: NDArray[np.bool_], *, seed: int = 0, temperature: float = 1.0
@@ -246,9 +263,10 @@ class Model:
         """
         if known.shape != x.shape:
             raise UnsupportedInput(f"`known` is of shape {known.shape}, the symbols of {x.shape}")
-        causal = self._loaded.causal
+        causal = self._drawing
         # Coding the mask itself tells which of the decisions, in coding order, are about known symbols.
-        mark = np.where(known, (1 << self.depth) - 1, 0).astype(x.dtype)
+        low, high = getattr(causal, "extremes", (0, (1 << self.depth) - 1))
+        mark = np.where(known, high, low).astype(x.dtype)
         given = np.concatenate([np.zeros(0, np.int32), *(part.ravel() for _, part in causal.predictions(x))])
         marked = np.concatenate([np.zeros(0, np.int32), *(part.ravel() for _, part in causal.predictions(mark))])
         dice = Dice(seed, temperature=temperature)

@@ -1,4 +1,4 @@
-"""What is inside a model of binary pictures, as a small gray picture: weights, filters, masks or shares.
+"""What is inside a model, as a small gray picture: weights, filters, masks, shares or tables.
 
 python benchmarks/model_pictures.py MODEL -o docs/pictures/MODEL-inside.png
 
@@ -7,6 +7,10 @@ nade      the weights of 32 hidden units W (upper half) and of the same units' o
 made      which units and pixels a row of the picture sees: the masks of its first, inner and last layers, and the
           direct connections, side by side
 ensemble  a bar for the share of each member
+transformer, pixelsnail  what each head of attention adds to the score of a token for its distance, one picture a head,
+          layer by layer: the looking token in the middle of the last row, white is favoured
+wavenet   what a sample (upper half) and its change (lower half) enter as: a row for each channel, from the most
+          negative class to the most positive
 """
 
 from __future__ import annotations
@@ -79,15 +83,34 @@ def ensemble(net: object) -> np.ndarray:
     return sheet
 
 
+def attention(net: object) -> np.ndarray:
+    from arzip.exact.attention import CausalAttention
+
+    rows, columns = net.grid
+    layers = [part.offsets_q for part in net.modules() if isinstance(part, CausalAttention)]
+    heads = np.concatenate([layer.numpy() for layer in layers]).reshape(-1, rows, 2 * columns - 1)[:, ::-1, ::-1]
+    heads = heads.astype(float)
+    heads[:, -1, columns:] = 0  # later than the looking token
+    pictures = np.repeat(np.repeat(scaled(heads), 2 * net.span, axis=2), 2, axis=1)
+    return tiles(pictures, len(pictures))
+
+
+def wavenet(net: object) -> np.ndarray:
+    tables = [scaled(table.table_q.numpy().T.astype(float)) for table in (net.sample, net.change)]
+    return tiles(np.stack([np.kron(table, np.ones((5, 2))) for table in tables]), 1)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("model")
     parser.add_argument("-o", "--output", type=Path, required=True)
     given = parser.parse_args()
     model = load(given.model)
-    drawn = {"fvsbn": fvsbn, "nade": nade, "made": made, "ensemble": ensemble}[model.family](model.net)
+    drawn = {"ensemble": ensemble, "fvsbn": fvsbn, "made": made, "nade": nade, "wavenet": wavenet}
+    drawn |= {"pixelsnail": attention, "transformer": attention}
+    picture = drawn[model.family](model.net)
     given.output.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(drawn).save(given.output, optimize=True)
+    Image.fromarray(picture).save(given.output, optimize=True)
 
 
 if __name__ == "__main__":

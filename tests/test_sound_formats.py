@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arzip.errors import CorruptArchive, UnsupportedInput
-from arzip.formats import FORMATS, RAW, aiff, flac, take_apart, wav
+from arzip.formats import FORMATS, RAW, aiff, flac, mulaw, take_apart, wav
 from arzip.formats.base import Parsed
 from tests import sounds
 from tests.laws import check_format
@@ -67,6 +67,34 @@ AIFFS = {
     "offset": sounds.aiff(SHORT, offset=6),
     "truncated": sounds.aiff(SHORT)[:-5],
 }
+
+
+def ulaw(x: np.ndarray) -> bytes:
+    out = io.BytesIO()
+    soundfile.write(out, x.astype(np.int16), 8000, subtype="ULAW", format="WAV")
+    return out.getvalue()
+
+
+def test_mulaw_codes_are_those_of_libsndfile() -> None:
+    x = np.arange(-(1 << 15), 1 << 15, 2).reshape(-1, 2)
+    file = ulaw(x)
+    ranks = mulaw.parse(file).parts[0].array
+    np.testing.assert_array_equal(ranks, mulaw.compressed(x.astype(np.int16)))
+    np.testing.assert_array_equal(mulaw.expanded(ranks), soundfile.read(io.BytesIO(file), dtype="int16")[0])
+    assert (np.diff(ranks.ravel()) >= 0).all() and set(ranks.ravel()) == set(range(-128, 128))
+    written = mulaw.mulaw_wav(ranks, 8000)
+    np.testing.assert_array_equal(*(soundfile.read(io.BytesIO(f), dtype="int16")[0] for f in (written, file)))
+
+
+@pytest.mark.parametrize("odd", [b"", b"trailing", sounds.chunk(b"LIST", b"odd")])
+def test_mulaw_files_come_back_where_a_model_asks_for_sound(odd: bytes) -> None:
+    file = ulaw(SHORT[:33]) + odd
+    check_format(mulaw, file)
+    assert take_apart(file, kind="audio")[0] == 9
+    assert take_apart(file)[0] == RAW
+    assert FORMATS[take_apart(WAVS["16 bits"], kind="audio")[0]] is wav
+    with pytest.raises(UnsupportedInput, match="samples of kind 1"):
+        mulaw.parse(WAVS["8 bits, mono"])
 
 
 @pytest.mark.parametrize("name", AIFFS)

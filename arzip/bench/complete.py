@@ -15,7 +15,7 @@ __all__ = ["completed"]
 def completed(
     model: Model, x: NDArray[Any], *, known: float, count: int, seed: int, temperature: float
 ) -> NDArray[Any]:
-    """x with the rest drawn anew: of tables and pictures all but the upper share `known`; bytes get `count` more."""
+    """x with the rest drawn anew: of tables and pictures all but the upper share `known`; others get `count` more."""
     if model.kind == "table":
         layout = model.layout
         pixels = layout.variables - layout.labels
@@ -26,6 +26,7 @@ def completed(
         mask = np.zeros(x.shape, dtype=np.bool_)
         mask[: round(known * len(x))] = True
     else:
-        mask = np.arange(len(x) + count) < len(x)
-        x = np.concatenate([x, np.zeros(count, dtype=x.dtype)])
+        shape = len(x) + count, *x.shape[1:]
+        mask = np.broadcast_to((np.arange(shape[0]) < len(x)).reshape(-1, *[1] * (x.ndim - 1)), shape)
+        x = np.concatenate([x, np.zeros((count, *x.shape[1:]), dtype=x.dtype)])
     return model.complete(x, mask, seed=seed, temperature=temperature)

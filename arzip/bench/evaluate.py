@@ -2,7 +2,7 @@
 
 The file's figure is the size of an archive that was decoded and compared; the exact net's is its own code length. The
 float net, without any rounding, exists only where it was trained: its figure comes from the run's checkpoint. Of a
-text, every byte is an example.
+text, every byte is an example, of sound every sample of all channels.
 """
 
 from __future__ import annotations
@@ -18,20 +18,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from arzip.bench.examples import MULAW_DEPTH, wav_for
 from arzip.errors import ArzipError, UnsupportedInput
-from arzip.library import compress, decompress, load
+from arzip.formats.mulaw import compressed
+from arzip.library import Model, compress, decompress, load
 from arzip.nets.char_rnn import lanes_of
+from arzip.nets.wave_model import WaveModel
 from arzip.training.corpora import corpus_folder, manifest_of
 from arzip.training.samples import read_frames, read_patches
 from arzip.training.small_pictures import read_images
+from arzip.training.sounds import read_recordings
 from arzip.training.tables import read_labelled, read_table
 from arzip.training.texts import is_held_out, read_documents
 
 __all__ = ["evaluate", "part_of", "told"]
 
 
-def part_of(corpus: str, part: str) -> NDArray[np.uint8]:
-    """One part of a corpus: examples [N, D], or a text's bytes [N] (train and valid only); raises UnsupportedInput."""
+def part_of(corpus: str, part: str) -> NDArray[Any]:
+    """One part of a corpus: examples [N, D], a text's bytes [N] (train and valid only), or samples int16 [T, C].
+
+    Raises UnsupportedInput.
+    """
     manifest = manifest_of(corpus)
     facts = tomllib.loads(manifest.read_text())
     kind, folder = facts.get("kind"), corpus_folder(corpus, Path())
@@ -45,6 +52,9 @@ def part_of(corpus: str, part: str) -> NDArray[np.uint8]:
         parts = read_labelled(folder / str(facts["file"]))
     elif kind == "pictures":
         parts = {"test": read_images(folder / str(facts["test"]))}
+    elif kind == "sound":
+        files = facts["parts"]
+        parts = {part: np.stack(read_recordings(folder, files[part]), axis=1)} if part in files else dict(files)
     elif kind == "bytes" and "file" in facts:
         parts = _texts(folder / str(facts["file"]))
     else:
@@ -69,7 +79,9 @@ def evaluate(name: str, corpus: str, *, part: str = "test", run: Path | None = N
     """
     model = load(name)
     x = part_of(corpus, part)
-    file = x.tobytes() if model.kind == "bytes" else _npy(x)
+    if model.kind == "audio" and model.depth == MULAW_DEPTH:
+        x = compressed(x)
+    file = _file_of(x, model)
     started = time.monotonic()
     archive = compress(file, model=name, threads=os.cpu_count())
     encoded = time.monotonic()
@@ -98,17 +110,21 @@ def evaluate(name: str, corpus: str, *, part: str = "test", run: Path | None = N
     return figures
 
 
-def _npy(x: NDArray[np.uint8]) -> bytes:
+def _file_of(x: NDArray[Any], model: Model) -> bytes:
+    if model.kind == "bytes":
+        return x.tobytes()
+    if model.kind == "audio":
+        return wav_for(x, model, model.rate)
     out = io.BytesIO()
     np.save(out, x, allow_pickle=False)
     return out.getvalue()
 
 
-def _nats(bits: float, x: NDArray[np.uint8]) -> float:
+def _nats(bits: float, x: NDArray[Any]) -> float:
     return round(bits * math.log(2) / len(x), 4)
 
 
-def _float_bits(name: str, run: Path, x: NDArray[np.uint8]) -> float:
+def _float_bits(name: str, run: Path, x: NDArray[Any]) -> float:
     """The code length of the net as it was trained, in floats without rounding."""
     import torch
 
@@ -132,6 +148,8 @@ def _float_bits(name: str, run: Path, x: NDArray[np.uint8]) -> float:
         adopt_members(net, "fp32", "cpu", fresh=False)
     if x.ndim == 1:
         return _float_text_bits(net, x)
+    if x.dtype == np.int16:
+        return _float_sound_bits(net, x)
     total = 0.0
     with torch.no_grad():
         for first in range(0, len(x), 200):
@@ -151,6 +169,16 @@ def _float_text_bits(net: Any, x: NDArray[np.uint8]) -> float:
     with torch.no_grad():
         bits = sum(float(net.bits(whole[:, first : first + 16])) for first in range(0, whole.shape[1], 16))
     return bits * len(x) / whole.numel()
+
+
+def _float_sound_bits(net: Any, x: NDArray[np.int16]) -> float:
+    """The training reading of samples [T, C], cut into lanes as the coder cuts them."""
+    import torch
+
+    lanes = WaveModel(net).lanes(x)
+    with torch.no_grad():
+        bits = [net.head.lengths(net(lane[None]), lane[None]) for lane in torch.from_numpy(lanes)]
+    return float(torch.cat(bits)[torch.from_numpy(WaveModel(net).lanes(np.ones_like(x)) > 0)].sum())
 
 
 def told(figures: dict[str, Any]) -> str:

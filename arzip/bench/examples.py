@@ -2,6 +2,7 @@
 
 table    .npy uint8 or bool [N, ...]; .png holds a grid of pictures, one level of gray or of a colour per symbol
 image    whatever the formats know
+audio    whatever the formats know; samples are written as .wav
 bytes    any file
 """
 
@@ -15,13 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from arzip.bench.sound import Sound, rate_of, wav_of_sound
 from arzip.errors import UnsupportedInput
 from arzip.files import fresh_output, open_input
 from arzip.formats import take_apart
+from arzip.formats.mulaw import mulaw_wav
 from arzip.library import Model
 
-__all__ = ["grid", "read_examples", "shape_for", "write_examples"]
+__all__ = ["MULAW_DEPTH", "grid", "rate_at", "read_examples", "shape_for", "wav_for", "write_examples"]
 
+MULAW_DEPTH = 8  # bits of sound whose samples are ranks of mu-law codes
 _COLUMNS = 8  # pictures in a row of a grid
 
 
@@ -37,7 +41,17 @@ def read_examples(path: Path, model: Model) -> NDArray[Any]:
     parts = [part for part in parsed.parts if part.kind == model.kind] if parsed else []
     if len(parts) != 1:
         raise UnsupportedInput(f"{path}: holds no {model.kind} for {model.id}")
+    if model.kind == "audio" and parts[0].depth != model.depth:
+        raise UnsupportedInput(f"{path}: samples of {parts[0].depth} bits; {model.id} takes {model.depth}")
     return parts[0].array
+
+
+def rate_at(path: Path, model: Model) -> int | None:
+    """Samples a second of a recording; None for other kinds."""
+    if model.kind != "audio":
+        return None
+    with open_input(path) as file:
+        return rate_of(file.read())
 
 
 def _tiles(path: Path, data: bytes, model: Model) -> NDArray[np.uint8]:
@@ -58,9 +72,11 @@ def _tiles(path: Path, data: bytes, model: Model) -> NDArray[np.uint8]:
 
 
 def shape_for(model: Model, count: int) -> tuple[int, ...]:
-    """The shape of `count` samples: examples of a table, pixels of a square picture's side, or bytes."""
+    """The shape of `count` samples: examples of a table, pixels of a square picture's side, one channel, or bytes."""
     if model.kind == "table":
         return count, model.layout.variables
+    if model.kind == "audio":
+        return count, 1
     return (count, count, 3) if model.kind == "image" else (count,)
 
 
@@ -78,17 +94,30 @@ def grid(examples: NDArray[np.uint8], model: Model) -> NDArray[np.uint8]:
     return sheet if colours > 1 else sheet[..., 0]
 
 
-def write_examples(path: Path, x: NDArray[Any], model: Model, *, force: bool) -> None:
-    """Writes samples by the file's extension: .npy any, .png pictures, others plain bytes; raises UnsupportedInput."""
+def wav_for(x: NDArray[Any], model: Model, rate: int) -> bytes:
+    """A WAV file of samples [T, C] of a model of sound: of 16 bits, or of mu-law codes where it knows 8."""
+    return mulaw_wav(x, rate) if model.depth == MULAW_DEPTH else wav_of_sound(Sound(x, model.depth, rate))
+
+
+def write_examples(path: Path, x: NDArray[Any], model: Model, *, force: bool, rate: int | None = None) -> None:
+    """Writes samples by the file's extension: .npy any, .png pictures, .wav sound, others plain bytes.
+
+    `rate` is that of sound, the model's own by default. Raises UnsupportedInput.
+    """
     out = io.BytesIO()
     if path.suffix == ".npy":
         np.save(out, x, allow_pickle=False)
     elif path.suffix == ".png" and model.kind in ("table", "image"):
         pixels = grid(x, model) if model.kind == "table" else x.squeeze()
         Image.fromarray(pixels).save(out, "PNG", optimize=True)
+    elif path.suffix == ".wav" and model.kind == "audio":
+        out.write(wav_for(x, model, rate or model.rate))
     elif model.kind == "bytes" and path.suffix != ".png":
         out.write(x.tobytes())
     else:
-        raise UnsupportedInput(f"{path}: samples of {model.kind} are written as .npy or .png, bytes as any other file")
+        other = "wav" if model.kind == "audio" else "png"
+        raise UnsupportedInput(
+            f"{path}: samples of {model.kind} are written as .npy or .{other}, bytes as any other file"
+        )
     with fresh_output(path, force=force) as file:
         file.write(out.getvalue())

@@ -15,6 +15,8 @@ from arzip.errors import UnsupportedInput
 __all__ = ["Sound", "rate_of", "sound_of_wav", "wav_of_sound"]
 
 _USUAL_RATE = 44100  # where a file does not say
+_HEADER, _WAV_RATE = 1 << 16, 12  # where a WAV file's description is looked for, and its rate within
+_FLAC_RATE = 21  # where the 20 bits of the rate in a FLAC file's first block end, rounded up to bytes
 
 
 @dataclass(frozen=True)
@@ -58,9 +60,10 @@ def sound_of_wav(data: bytes) -> Sound:
 
 
 def rate_of(data: bytes) -> int:
-    """Samples a second of a WAV file; the usual rate where that cannot be read."""
-    try:
-        with wave.open(io.BytesIO(data)) as file:
-            return int(file.getframerate())
-    except (wave.Error, EOFError):
+    """Samples a second of a WAV or FLAC file; the usual rate where that cannot be read."""
+    if data[:4] == b"fLaC" and len(data) > _FLAC_RATE:
+        return int.from_bytes(data[_FLAC_RATE - 3 : _FLAC_RATE], "big") >> 4
+    at = data.find(b"fmt ", 12, _HEADER) + _WAV_RATE
+    if data[8:12] != b"WAVE" or at < 12 + _WAV_RATE or len(data) < at + 4:
         return _USUAL_RATE
+    return int.from_bytes(data[at : at + 4], "little") or _USUAL_RATE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -37,20 +38,25 @@ def evaluate(model: str, corpus: str, part: str, run_: Path | None, as_json: boo
 
 @click.command(context_settings=CONTEXT)
 @click.argument("model")
-@click.option("-n", "--count", type=click.IntRange(1), default=64, show_default=True, help="Examples, pixels or bytes.")
+@click.option(
+    "-n", "--count", type=click.IntRange(1), default=64, show_default=True, help="Examples, pixels, samples or bytes."
+)
 @_OUTPUT
 @_SEED
 @_WARMTH
 @_FORCE
 def sample(model: str, count: int, output: Path, seed: int, temperature: float, force: bool) -> None:
-    """Draw from MODEL: a grid of examples, a picture's side in pixels, or bytes of text."""
-    from arzip.bench.examples import shape_for, write_examples
+    """Draw from MODEL: a grid of examples, a picture's side in pixels, samples of sound (.wav), or bytes of text.
+
+    Sound is written as .png, too: its spectrogram.
+    """
+    from arzip.bench.examples import shape_for
     from arzip.library import load
 
     def draw(_: Path) -> None:
         loaded = load(model)
         drawn = loaded.sample(shape_for(loaded, count), seed=seed, temperature=temperature)
-        write_examples(output, drawn, loaded, force=force)
+        _write(output, drawn, loaded, force=force)
 
     run([Path(model)], draw)
 
@@ -59,7 +65,7 @@ def sample(model: str, count: int, output: Path, seed: int, temperature: float, 
 @click.argument("model")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--known", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Share that is given.")
-@click.option("-n", "--count", type=click.IntRange(0), default=400, show_default=True, help="Bytes to add to a text.")
+@click.option("-n", "--count", type=click.IntRange(0), default=400, show_default=True, help="Bytes or samples to add.")
 @_OUTPUT
 @_SEED
 @_WARMTH
@@ -67,18 +73,35 @@ def sample(model: str, count: int, output: Path, seed: int, temperature: float, 
 def complete(
     model: str, file: Path, known: float, count: int, output: Path, seed: int, temperature: float, force: bool
 ) -> None:
-    """Keep the first part of FILE (of every example: its upper rows) and let MODEL draw the rest."""
+    """Keep the first part of FILE (of every example: its upper rows) and let MODEL draw the rest.
+
+    Texts and sound go on after their end.
+    """
     from arzip.bench.complete import completed
-    from arzip.bench.examples import read_examples, write_examples
+    from arzip.bench.examples import rate_at, read_examples
     from arzip.library import load
 
     def draw(path: Path) -> None:
         loaded = load(model)
         x = read_examples(path, loaded)
         drawn = completed(loaded, x, known=known, count=count, seed=seed, temperature=temperature)
-        write_examples(output, drawn, loaded, force=force)
+        _write(output, drawn, loaded, force=force, rate=rate_at(path, loaded), given=len(x))
 
     run([file], draw)
+
+
+def _write(path: Path, x: Any, model: Any, *, force: bool, rate: int | None = None, given: int = 0) -> None:
+    if path.suffix == ".png" and model.kind == "audio":
+        from arzip.bench.examples import MULAW_DEPTH
+        from arzip.formats.mulaw import expanded
+        from arzip.report.heard import write_spectrogram
+
+        x = expanded(x) if model.depth == MULAW_DEPTH else x
+        write_spectrogram(path, x, rate or model.rate, given=given, force=force)
+    else:
+        from arzip.bench.examples import write_examples
+
+        write_examples(path, x, model, force=force, rate=rate)
 
 
 @click.command(context_settings=CONTEXT)

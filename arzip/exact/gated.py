@@ -1,24 +1,27 @@
-"""The gated unit of van den Oord et al. 2016b [1], equation 2: y = tanh(a) * sigmoid(b).
+"""Gated units: y = tanh(a) * sigmoid(b) (van den Oord et al. 2016b [1], equation 2), y = a * sigmoid(b) (Dauphin et al.
+2017 [2], equation 1).
 
-`gate` trains (its gradient is written out, which halves the passes over memory), `gated` codes: integers in fp32, sums
-with 10 fractional bits in, units with 8 out. Both take a in the first half of the channels and b in the second.
+`gate` trains the first (its gradient is written out, which halves the passes over memory), `gated` codes it: integers
+in fp32, sums with 10 fractional bits in, units with 8 out. `glu` codes the second, which torch trains, and keeps the 10
+bits. All take a in the first half of the channels and b in the second.
 
-[1] https://arxiv.org/abs/1606.05328
+[1] https://arxiv.org/abs/1606.05328  [2] https://arxiv.org/abs/1612.08083
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from arzip.compiled import compiled
 from arzip.exact.fixed import Range, wide
-from arzip.exact.gates import SUM_POINT, unit
+from arzip.exact.gates import SUM_POINT, linear_unit, unit
 
-__all__ = ["SUMS", "UNITS", "gate", "gated"]
+__all__ = ["SUMS", "UNITS", "gate", "gated", "glu"]
 
 SUMS = wide(SUM_POINT)
 UNITS = Range(8, -256, 256)
@@ -55,9 +58,24 @@ def gated(x: Tensor) -> Tensor:
     return y.to(x.device)
 
 
+def glu(x: Tensor) -> Tensor:
+    """Exact reading: integers in fp32 with SUM_POINT fractional bits, [N, 2 C] to [N, C]."""
+    y = torch.empty(len(x), x.shape[1] // 2)
+    _glu(x.cpu().numpy(), y.numpy())
+    return y.to(x.device)
+
+
 @compiled
 def _gated(x: NDArray[Any], y: NDArray[Any]) -> None:
     count, channels = y.shape
     for n in range(count):
         for c in range(channels):
-            y[n, c] = unit(int(x[n, c]), int(x[n, channels + c]))
+            y[n, c] = unit(np.int64(x[n, c]), np.int64(x[n, channels + c]))
+
+
+@compiled
+def _glu(x: NDArray[Any], y: NDArray[Any]) -> None:
+    count, channels = y.shape
+    for n in range(count):
+        for c in range(channels):
+            y[n, c] = linear_unit(np.int64(x[n, c]), np.int64(x[n, channels + c]))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from arzip.compiled import Integer, compiled, inlined
 from arzip.exact.lookup import SIGMOID_LIMIT, SIGMOID_STEPS, sigmoid_table
 
-__all__ = ["CELL_POINT", "STATE_POINT", "SUM_POINT", "gru", "gru_unit", "lstm", "lstm_unit", "unit"]
+__all__ = ["CELL_POINT", "STATE_POINT", "SUM_POINT", "gru", "gru_unit", "linear_unit", "lstm", "lstm_unit", "unit"]
 
 SUM_POINT, STATE_POINT, CELL_POINT = 10, 14, 12
 _GATE = 15
@@ -69,6 +69,12 @@ def gru_unit(reset: Integer, kept: Integer, x: Integer, q: Integer, h: Integer) 
 def unit(a: Integer, b: Integer) -> Integer:
     """tanh(a) sigmoid(b) with 8 fractional bits."""
     return _shifted(_tanh(a, _DROPPED) * _sigmoid(b, _DROPPED), 2 * _GATE - 8)
+
+
+@inlined
+def linear_unit(a: Integer, b: Integer) -> Integer:
+    """a sigmoid(b) at the point of a."""
+    return _shifted(a * _sigmoid(b, _DROPPED), _GATE)
 
 
 @compiled

@@ -11,7 +11,10 @@ decoded, and what comes pixel by pixel) as long as it is rounded once.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from arzip.errors import ModelError
@@ -102,6 +105,10 @@ class Product(Layer):
         self._bias = self.bias_q.to(engine.device, torch.float32)
         shift = self.point_q + self.source.point - self.target.point
         self._scale = torch.ldexp(torch.ones(len(shift)), -shift).to(engine.device)
+
+    def operands(self) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+        """Matrix [inputs, outputs], bias and scale [outputs] as fp32, for kernels: clamp(floor((x W + b) s + 1/2))."""
+        return self.matrix.cpu().numpy(), self._bias.cpu().numpy(), self._scale.cpu().numpy()
 
     def part(self, x: Tensor, first: int = 0) -> Tensor:
         """What inputs `first`, `first + 1`, .. add to the sums: integers in fp32, [N, C] -> [N, outputs]."""

@@ -12,6 +12,7 @@ from arzip.formats import (
     flac,
     gif,
     gzip,
+    mulaw,
     npy,
     npy_table,
     pdf,
@@ -42,6 +43,7 @@ FORMATS: dict[int, Format] = {
     5: wav,
     6: aiff,
     7: flac,
+    9: mulaw,
     RAW_PCM: raw_pcm,
     26: apng,
     16: png,
@@ -53,8 +55,8 @@ FORMATS: dict[int, Format] = {
     25: tar,
     20: tga,  # what has no magic number comes last
 }
-PIECEWISE: dict[int, PiecewiseFormat] = {5: wav, 6: aiff, RAW_PCM: raw_pcm}
-_ASKED_FOR = {4: "table"}  # taken only for a model of this kind
+PIECEWISE: dict[int, PiecewiseFormat] = {5: wav, 6: aiff, 9: mulaw, RAW_PCM: raw_pcm}
+_ASKED_FOR = {4: "table", 9: "audio"}  # taken only for a model of this kind
 NESTED = 24
 _INNER = {number: format_ for number, format_ in FORMATS.items() if number not in _ASKED_FOR}
 FORMATS[NESTED] = Nested(_INNER)

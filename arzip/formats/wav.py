@@ -14,10 +14,10 @@ from arzip.errors import UnsupportedInput
 from arzip.formats.base import Parsed
 from arzip.formats.pcm import Pcm, pcm_pieces, pcm_symbols
 
-__all__ = ["NAME", "build", "parse", "pieces", "sniff"]
+__all__ = ["INTEGERS", "NAME", "build", "layout", "parse", "pieces", "sniff"]
 
 NAME = "WAV"
-_INTEGERS, _EXTENSIBLE = 1, 0xFFFE
+INTEGERS, _EXTENSIBLE = 1, 0xFFFE  # kinds of samples
 _UNKNOWN = (0, 0xFFFFFFFF)  # sizes that writers leave when they cannot go back
 _MOST_HEADER = 1 << 24
 _LENGTH = struct.Struct("<I")  # of the header, at the beginning of the side data
@@ -30,7 +30,7 @@ def sniff(data: bytes) -> bool:
 
 def parse(data: bytes) -> Parsed:
     """Raises UnsupportedInput for samples that are not integers and for files without samples."""
-    begin, size, pcm = _layout(data)
+    begin, size, pcm = layout(data, INTEGERS)
     end = len(data) if size is None else min(begin + size, len(data))
     symbols, stop = pcm_symbols(data, begin, end, pcm)
     return Parsed((symbols,), _LENGTH.pack(begin) + data[:begin] + data[stop:])
@@ -41,7 +41,7 @@ def pieces(parsed: Parsed) -> Iterator[bytes]:
     (size,) = parsed.head(_LENGTH)
     header, trailer = parsed.side[_LENGTH.size : _LENGTH.size + size], parsed.side[_LENGTH.size + size :]
     yield header
-    yield from pcm_pieces(parsed.parts[0].array, _layout(header)[2])
+    yield from pcm_pieces(parsed.parts[0].array, layout(header, INTEGERS)[2])
     yield trailer
 
 
@@ -50,8 +50,11 @@ def build(parsed: Parsed) -> bytes:
     return b"".join(pieces(parsed))
 
 
-def _layout(data: bytes) -> tuple[int, int | None, Pcm]:
-    """Where the samples begin, how many bytes the header says they take (None: it does not), and how they lie."""
+def layout(data: bytes, kind: int) -> tuple[int, int | None, Pcm]:
+    """Where the samples begin, how many bytes the header says they take (None: it does not), and how they lie.
+
+    Raises UnsupportedInput for samples of another kind, or none.
+    """
     at, pcm, long_size = 12, None, None
     while at + 8 <= min(len(data), _MOST_HEADER):
         name, size = struct.unpack_from("<4sI", data, at)
@@ -63,18 +66,18 @@ def _layout(data: bytes) -> tuple[int, int | None, Pcm]:
         if name == b"ds64" and at + 16 <= len(data):
             long_size = struct.unpack_from("<Q", data, at + 8)[0]
         if name == b"fmt ":
-            pcm = _format(data[at : at + size])
+            pcm = _format(data[at : at + size], kind)
         at += size + (size & 1)
     raise UnsupportedInput("no samples with a description before them")
 
 
-def _format(body: bytes) -> Pcm:
+def _format(body: bytes, kind: int) -> Pcm:
     if len(body) < 16:
         raise UnsupportedInput("the description of the samples is truncated")
     tag, channels, _, _, block, bits = struct.unpack_from("<HHIIHH", body)
     if tag == _EXTENSIBLE and len(body) >= 26:
         (tag,) = struct.unpack_from("<H", body, 24)
-    if tag != _INTEGERS:
+    if tag != kind:
         raise UnsupportedInput(f"samples of kind {tag} (floating point or compressed) are not taken apart")
     if not channels or block % channels or bits > 8 * (block // channels):
         raise UnsupportedInput(f"{bits} bits in {block} bytes for {channels} channels cannot be")

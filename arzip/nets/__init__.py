@@ -24,11 +24,15 @@ from arzip.nets.multiscale import Multiscale
 from arzip.nets.nade import NADE
 from arzip.nets.picture_model import PictureModel
 from arzip.nets.pixelcnn import PixelCNN
+from arzip.nets.pixelsnail import PixelSNAIL
 from arzip.nets.real_model import RealModel
 from arzip.nets.rnade import RNADE
 from arzip.nets.row_lstm import RowLSTM
 from arzip.nets.table_model import TableModel
 from arzip.nets.text_net import TextNet
+from arzip.nets.transformer import Transformer
+from arzip.nets.wave_model import WaveModel
+from arzip.nets.wavenet import WaveNet
 
 __all__ = ["NETS", "Family"]
 
@@ -56,7 +60,10 @@ NETS = {
     "multiscale": Family(Multiscale, TableModel, "table"),
     "nade": Family(NADE, TableModel, "table"),
     "pixelcnn": Family(PixelCNN, TableModel, "table"),
+    "pixelsnail": Family(PixelSNAIL, TableModel, "table"),
     "rnade": Family(RNADE, RealModel, "table"),
     "row_lstm": Family(RowLSTM, TableModel, "table"),
     "text_net": Family(TextNet, TextModel, "bytes"),
+    "transformer": Family(Transformer, TableModel, "table"),
+    "wavenet": Family(WaveNet, WaveModel, "audio"),
 }

@@ -24,6 +24,7 @@ __all__ = [
     "heat",
     "picture_of",
     "sound_figure",
+    "spectrogram",
 ]
 
 TEXT_STEPS = (0.25, 0.5, 1, 2, 3, 4, 6, 8, 12)  # bits per character at which the ground changes
@@ -98,7 +99,7 @@ def sound_figure(symbols: Symbols, costs: NDArray[np.float64], rate: int, key: s
         wave.fill_between(seconds, low, high, color=COLOURS[1], linewidth=0, step="post")
         wave.set_title("Waveform" + (" (first channel)" if symbols.array.shape[1] > 1 else ""))
         spectrum.imshow(
-            _spectrogram(samples), aspect="auto", origin="lower", extent=(0, end, 0, rate / 2000), cmap="inferno",
+            spectrogram(samples), aspect="auto", origin="lower", extent=(0, end, 0, rate / 2000), cmap="inferno",
             interpolation="nearest",
         )  # fmt: skip
         spectrum.set_title("Spectrogram, kHz")
@@ -110,7 +111,7 @@ def sound_figure(symbols: Symbols, costs: NDArray[np.float64], rate: int, key: s
         )
 
 
-def _spectrogram(samples: NDArray[np.float64]) -> NDArray[np.float64]:
+def spectrogram(samples: NDArray[np.float64]) -> NDArray[np.float64]:
     """Levels in decibels, [frequency, time], at most 300 windows."""
     padded = np.pad(samples, (0, max(0, _SPECTRUM - len(samples))))
     starts = np.linspace(0, len(padded) - _SPECTRUM, min(300, max(1, len(padded) // _SPECTRUM))).astype(int)

@@ -16,6 +16,7 @@ from arzip.training.loop import Loss, Sampler
 from arzip.training.pictures import PictureSampler
 from arzip.training.samples import RealSampler
 from arzip.training.small_pictures import SmallPictureSampler
+from arzip.training.sounds import SoundSampler
 from arzip.training.streams import StreamSampler
 from arzip.training.tables import HeldOutSampler, LabelledSampler, TableSampler
 from arzip.training.texts import TextSampler
@@ -75,7 +76,10 @@ TASKS = {
     "multiscale": Task(TableSampler, _binary_loss),
     "nade": Task(TableSampler, _binary_loss),
     "pixelcnn": Task(TableSampler, _binary_loss),
+    "pixelsnail": Task(TableSampler, _binary_loss),
     "rnade": Task(RealSampler, _own_loss),
     "row_lstm": Task(TableSampler, _binary_loss),
     "text_net": Task(StreamSampler, _stream_loss),
+    "transformer": Task(TableSampler, _binary_loss),
+    "wavenet": Task(SoundSampler, _own_loss),
 }

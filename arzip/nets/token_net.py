@@ -1,0 +1,238 @@
+"""Nets over pictures of bits that take several neighbouring pixels at once: what a Transformer and a PixelSNAIL share.
+
+    row of pixels    . . . . 0 1 1 0 ? ? ? ? . . .        a token: `span` pixels of a row, here 4
+                                     t
+
+    p(x) = prod over tokens t of p(x_t | x_<t),   p(x_t | x_<t) = prod over its pixels of sigmoid(z_t[node])
+
+A token of 4 pixels has 16 values, and the net gives their joint distribution as a binary tree of 15 logits: z_t[0] for
+the first pixel, z_t[1] or z_t[2] for the second when the first was 0 or 1, and so on. Nothing is lost against a net
+that looks at every pixel, but the net runs once for four pixels (Image GPT [1] likewise makes one token of the three
+channels of a pixel). Every logit is a sum of two parts:
+
+    z_t = c_t + D patch_t + V norm(trunk(E patch + e)_t)       patch_t: the pixels above and left of t, as far as known
+
+The patch replaces the slow learning of what lies where; c_t and e_t are learned for every place. The margin of the
+picture, where digits are hardly ever, has no trunk: the first two terms are all.
+
+A subclass gives the trunk in two readings: `trunk`, floats, all tokens, and `start` and `advance`, integers, some
+tokens of all lanes, which serves both whole pictures and the walk.
+
+[1] Chen et al. 2020, https://cdn.openai.com/papers/Generative_Pretraining_from_Pixels_V2.pdf
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from arzip.errors import ModelError
+from arzip.exact.bernoulli import LOGIT
+from arzip.exact.engine import Engine
+from arzip.exact.fixed import Range
+from arzip.exact.norm import RMSNorm
+from arzip.exact.product import Product
+from arzip.nets.table_model import OrderedNet
+from arzip.nets.token_kernels import chosen, descend, patches, pick
+
+__all__ = ["BIT", "BRANCH", "OPERAND", "PROJECTED", "RECTIFIED", "STREAM", "TokenNet", "limited"]
+
+BIT = Range(0, 0, 1)
+BRANCH = Range(10, -(1 << 19), 1 << 19)  # what is added to a residual stream
+STREAM = Range(10, -(1 << 24) + 1, (1 << 24) - 1)  # the sum of up to 30 of those and a place
+OPERAND = Range(8, -2300, 2300)  # holds what a norm of up to 80 channels gives
+PROJECTED = Range(8, -4095, 4095)  # queries, keys and values
+RECTIFIED = Range(8, 0, 8191)
+_WIDE = 32767
+
+
+def limited(x: Tensor, target: Range) -> Tensor:
+    """Training reading of a product's range: floats are clamped where integers will be; with `low = 0` a rectifier."""
+    unit = 1 << target.point
+    return x.clamp(target.low / unit, target.high / unit)
+
+
+class TokenNet(OrderedNet):
+    """A trunk between patches and trees.
+
+    Args:
+        span: pixels of a token; divides the columns.
+        margin: rows without a trunk at the top and at the bottom, columns of them left and right (whole tokens).
+        above, aside: rows above and columns to either side that a patch shows.
+        width: channels of the residual stream.
+    """
+
+    positions_q: Tensor
+    bias_q: Tensor
+
+    def __init__(
+        self,
+        *,
+        variables: int,
+        rows: int,
+        order: str,
+        span: int,
+        margin: list[int],
+        above: int,
+        aside: int,
+        width: int,
+    ) -> None:
+        super().__init__(variables, rows, order)
+        columns = variables // rows
+        if order != "raster" or columns % span:
+            raise ModelError(f"tokens of {span} pixels are cut from rows of {columns} in raster order, not {order!r}")
+        self.span, self.columns, self.tokens, self.width = span, columns, variables // span, width
+        self.grid, self.inside = _inside(rows, columns // span, span, margin)
+        self.index = _patch_index(rows, columns, span, above, aside)
+        self.canvas = (rows + above, columns + 2 * aside)  # a picture with white above and at its sides
+        self.frame = (aside, aside, above, 0)
+        self.nodes = nodes = (1 << span) - 1
+        seen = self.index.shape[1]
+        self.first = Product(seen, width, source=BIT, target=BRANCH, gain=1.5)
+        self.direct = Product(seen, nodes, source=BIT, target=LOGIT, gain=0.1)
+        self.norm = RMSNorm(width, source=STREAM, target=OPERAND)
+        self.head = Product(width, nodes, source=OPERAND, target=LOGIT, gain=0.3)
+        self.positions = nn.Parameter(torch.randn(len(self.inside), width) * 0.3)
+        self.bias = nn.Parameter(torch.full((self.tokens, nodes), -1.0))
+        self.register_buffer("positions_q", torch.zeros(self.positions.shape, dtype=torch.int16))
+        self.register_buffer("bias_q", torch.zeros(self.bias.shape, dtype=torch.int16))
+
+    def trunk(self, h: Tensor) -> Tensor:
+        """Training reading, in floats, of all tokens inside the margin: [N, T, width] in and out."""
+        raise NotImplementedError
+
+    def start(self, *shape: int) -> Any:
+        """The state of `shape` = (lanes,) before the first token."""
+        raise NotImplementedError
+
+    def advance(self, state: Any, h: Tensor, first: int) -> Tensor:
+        """Exact reading of tokens first .. first + t - 1 inside the margin: integers in fp32, [N, t, width]."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits in nats, [N, D], of x [N, D]; floats, without any rounding."""
+        patch = self._patches(x.reshape(-1, self.rows, self.columns))
+        inside = torch.from_numpy(self.inside).to(x.device)
+        h = self.trunk(self.first(patch[:, inside]) + self.positions)
+        nodes = (self.direct(patch) + self.bias).index_add(1, inside, self.head(self.norm(h)))
+        known, z = x.detach().reshape(-1, self.tokens, self.span).long(), []
+        node = torch.zeros(known.shape[:2], dtype=torch.long, device=x.device)
+        for pixel in range(self.span):
+            z.append(nodes.gather(2, node[..., None]))
+            node = 2 * node + 1 + known[:, :, pixel]
+        return torch.cat(z, dim=2).flatten(1)
+
+    def _patches(self, pictures: Tensor) -> Tensor:
+        """What all tokens see of pictures [N, rows, columns], [N, tokens, I], by overlapping views: few long copies."""
+        canvas = nn.functional.pad(pictures, self.frame).contiguous()
+        left, _, above, _ = self.frame
+        size, stride = (len(canvas), self.rows, self.columns // self.span), canvas.stride()
+        steps = (stride[0], stride[1], self.span)
+        rows = canvas.as_strided((*size, above, 2 * left + self.span), (*steps, *stride[1:]))
+        own = canvas.as_strided((*size, left), (*steps, 1), above * stride[1])
+        return torch.cat([rows.flatten(3), own], dim=3).flatten(1, 2)
+
+    def unrounded(self, x: Tensor) -> Tensor:
+        return self(x)  # type: ignore[no-any-return]
+
+    def freeze(self) -> None:
+        super().freeze()
+        for name, point in (("positions", BRANCH.point), ("bias", LOGIT.point)):
+            scaled = getattr(self, name).detach() * (1 << point)
+            setattr(self, f"{name}_q", (scaled + 0.5).floor().clamp(-_WIDE, _WIDE).to(torch.int16))
+
+    def place(self, engine: Engine) -> None:
+        super().place(engine)
+        self._places = self.positions_q.to(engine.device, torch.float32)
+        self._bias = self.bias_q.to(engine.device, torch.float32)
+        self._ranks = np.full(self.tokens, -1)
+        self._ranks[self.inside] = np.arange(len(self.inside))
+
+    def read(self, state: Any, canvas: NDArray[np.uint8], first: int, count: int) -> Tensor:
+        """The trees of tokens first .. first + count - 1 of all lanes: integers in fp32, [N, count, nodes].
+
+        canvas uint8 [N, pixels] holds all that these tokens see; `state` all tokens before them.
+        """
+        lanes, device = len(canvas), self.engine.device
+        seen = torch.empty(lanes, count, self.index.shape[1])
+        patches(canvas, self.index, first, seen.numpy())
+        seen = seen.to(device)
+        nodes = self.direct.whole(seen.flatten(0, 1)).view(lanes, count, self.nodes)
+        nodes += self._bias[first : first + count]
+        ranks = self._ranks[first : first + count]
+        (inside,) = np.nonzero(ranks >= 0)
+        if len(inside):
+            seen = seen[:, torch.from_numpy(inside).to(device)]
+            h = self.first.whole(seen.flatten(0, 1)).view(lanes, len(inside), self.width)
+            h += self._places[int(ranks[inside[0]]) :][: len(inside)]
+            h = self.norm.whole(self.advance(state, h, int(ranks[inside[0]])).flatten(0, 1))
+            nodes[:, torch.from_numpy(inside).to(device)] += self.head.whole(h).view(lanes, len(inside), self.nodes)
+        return nodes.clamp_(LOGIT.low, LOGIT.high)
+
+    def drawn(self, x: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Examples [N, D] as canvases [N, pixels]."""
+        left, _, above, _ = self.frame
+        canvas = np.zeros((len(x), *self.canvas), np.uint8)
+        canvas[:, above:, left : left + self.columns] = x.reshape(-1, self.rows, self.columns)
+        return canvas.reshape(len(x), self.canvas[0] * self.canvas[1])
+
+    def outputs(self, x: NDArray[np.uint8]) -> NDArray[np.int32]:
+        z = np.empty(x.shape, np.int32)
+        nodes = self.read(self.start(len(x)), self.drawn(x), 0, self.tokens)
+        chosen(nodes.cpu().numpy(), np.ascontiguousarray(x), z)
+        return z
+
+    def walk(self, lanes: int) -> _Walk:
+        return _Walk(self, lanes)
+
+
+class _Walk:
+    """What is known of the pictures, the trees of the open token and where in them the lanes stand."""
+
+    def __init__(self, net: TokenNet, lanes: int) -> None:
+        self._net, self._at = net, 0
+        self._state = net.start(lanes)
+        self._canvas = net.drawn(np.zeros((lanes, net.variables), np.uint8))
+        self._node = np.zeros(lanes, np.int32)
+
+    def outputs(self) -> NDArray[np.int32]:
+        net = self._net
+        if self._at % net.span == 0:
+            nodes = net.read(self._state, self._canvas, self._at // net.span, 1)
+            self._nodes: NDArray[np.float32] = nodes[:, 0].cpu().numpy()
+            self._node[:] = 0
+        z = np.empty(len(self._node), np.int32)
+        pick(self._nodes, self._node, z)
+        return z
+
+    def observe(self, x: NDArray[np.int32]) -> None:
+        net = self._net
+        row, column = divmod(self._at, net.columns)
+        left, _, above, _ = net.frame
+        self._canvas[:, (above + row) * net.canvas[1] + left + column] = x
+        descend(self._node, x)
+        self._at += 1
+
+
+def _inside(rows: int, tokens: int, span: int, margin: list[int]) -> tuple[tuple[int, int], NDArray[np.int64]]:
+    """How many rows and columns of tokens lie inside the margin, and which they are; raises ModelError."""
+    top, bottom, left, right = margin
+    if left % span or right % span or top + bottom >= rows or left + right >= tokens * span or min(margin) < 0:
+        raise ModelError(f"a margin of {margin} does not leave whole tokens of {span} pixels")
+    places = np.arange(rows * tokens).reshape(rows, tokens)
+    places = places[top : rows - bottom, left // span : tokens - right // span]
+    return (places.shape[0], places.shape[1]), places.flatten()
+
+
+def _patch_index(rows: int, columns: int, span: int, above: int, aside: int) -> NDArray[np.int32]:
+    """Where on the canvas the pixels lie that a token sees, int32 [tokens, I]: rows above, then left of it."""
+    width = columns + 2 * aside
+    y, x = np.arange(above)[:, None], np.arange(2 * aside + span)[None]
+    patch = np.concatenate([(y * width + x).ravel(), above * width + np.arange(aside)])
+    corner = np.arange(rows)[:, None] * width + np.arange(0, columns, span)[None]
+    index: NDArray[np.int32] = (corner.reshape(-1, 1) + patch).astype(np.int32)
+    return index
