@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
@@ -13,7 +14,7 @@ from arzip.exact.product import Product
 SOURCE, TARGET = Range(8, -256, 256), Range(10, -32767, 32767)
 
 
-def frozen(mask: torch.Tensor | None = None, gain: float = 1.0) -> Product:
+def frozen(mask: np.ndarray | None = None, gain: float = 1.0) -> Product:
     torch.manual_seed(0)
     product = Product(40, 12, source=SOURCE, target=TARGET, mask=mask, gain=gain)
     with torch.no_grad():
@@ -49,8 +50,8 @@ def test_freezing_costs_next_to_nothing() -> None:
 
 
 def test_masks_hold() -> None:
-    mask = torch.zeros(40, 12)
-    mask[:20] = 1
+    mask = np.zeros((40, 12), dtype=np.bool_)
+    mask[:20] = True
     product, x = frozen(mask), operands(5)
     changed = x.clone()
     changed[:, 20:] = 0

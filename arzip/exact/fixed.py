@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["Range", "relu7", "signed8", "straight_through", "wide"]
+__all__ = ["Range", "relu7", "rounded", "signed8", "straight_through", "wide"]
 
 
 @dataclass(frozen=True)
@@ -73,3 +73,8 @@ class _StraightThrough(torch.autograd.Function):
 def straight_through(x: Tensor, target: Range) -> Tensor:
     """The float reading of rounding to a range: same values as the integers', with a gradient."""
     return _StraightThrough.apply(x, target)  # type: ignore[no-any-return,no-untyped-call]
+
+
+def rounded(x: Tensor, target: Range) -> Tensor:
+    """A parameter as the integers of a range of at most 16 bits, int16; no gradient."""
+    return (x.detach() * (1 << target.point) + 0.5).floor().clamp(target.low, target.high).to(torch.int16)

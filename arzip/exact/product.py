@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -36,7 +37,7 @@ class Product(Layer):
     Args:
         source: range of the inputs, at most 16 bits.
         target: range of the outputs.
-        mask: which weights exist, 0 or 1, [inputs, outputs]; all of them by default.
+        mask: which weights exist, [inputs, outputs]; all of them by default.
         gain: standard deviation of the first weights, in units of 1 / sqrt(inputs).
     """
 
@@ -45,22 +46,28 @@ class Product(Layer):
     point_q: Tensor
 
     def __init__(
-        self, inputs: int, outputs: int, *, source: Range, target: Range, mask: Tensor | None = None, gain: float = 1.0
+        self,
+        inputs: int,
+        outputs: int,
+        *,
+        source: Range,
+        target: Range,
+        mask: NDArray[np.bool_] | None = None,
+        gain: float = 1.0,
     ) -> None:
         super().__init__()
         self.source, self.target = source, target
-        seen = inputs if mask is None else max(1.0, float(mask.float().sum(dim=0).mean()))
+        seen = inputs if mask is None else max(1.0, float(mask.sum(axis=0).mean()))
         self.weight = nn.Parameter(torch.randn(inputs, outputs) * gain * seen**-0.5)
         self.bias = nn.Parameter(torch.zeros(outputs))
-        self._mask: Tensor | None
-        self.register_buffer("_mask", mask, persistent=False)
+        self._mask = mask  # no buffer: a model's file does not hold it
         self.register_buffer("weight_q", torch.zeros(inputs, outputs, dtype=torch.int16))
         self.register_buffer("bias_q", torch.zeros(outputs, dtype=torch.int32))
         self.register_buffer("point_q", torch.zeros(outputs, dtype=torch.int32))
 
     def masked(self) -> Tensor:
         """The weights that exist, in real units."""
-        return self.weight if self._mask is None else self.weight * self._mask
+        return self.weight if self._mask is None else self.weight * torch.from_numpy(self._mask).to(self.weight.device)
 
     def forward(self, x: Tensor) -> Tensor:
         """Training reading, in floats, without rounding or clamping."""
@@ -88,7 +95,7 @@ class Product(Layer):
     def check(self) -> None:
         """Proves mask and bound; raises ModelError naming the worst output."""
         weight = self.weight_q.to(torch.int64)
-        if self._mask is not None and bool((weight.bool() & ~self._mask.bool()).any()):
+        if self._mask is not None and bool((weight.bool() & ~torch.from_numpy(self._mask)).any()):
             raise ModelError("a weight breaks its mask: the net is not autoregressive")
         shift = self.point_q + self.source.point - self.target.point
         if int(shift.min()) < 0 or int(shift.max()) > 23:

@@ -15,11 +15,11 @@ from torch import Tensor, nn
 
 from arzip.causal import Prediction
 from arzip.errors import UnsupportedInput
-from arzip.nets.gated_colour import GatedColour, seen
+from arzip.nets.gated_colour import GatedColour
 from arzip.nets.gated_stack import STREAM, StackWalk
 from arzip.nets.picture_model import couple
 from arzip.nets.wavefront_model import Opened, WavefrontModel, runs
-from arzip.nets.window import COLOURS, colour_features
+from arzip.nets.window import COLOURS, colour_features, everywhere, seen
 
 __all__ = ["ColourModel"]
 
@@ -97,8 +97,7 @@ class _Pictures(WavefrontModel):
 
     def _hidden(self, pixels: NDArray[np.int32]) -> NDArray[np.int16]:
         """Of a few whole pictures, [N, H, W, C]."""
-        everywhere = np.moveaxis(np.indices(pixels.shape[:3], dtype=np.int32), 0, -1).reshape(-1, 3)
-        features, _ = seen(pixels, np.ascontiguousarray(everywhere))
+        features, _ = seen(pixels, everywhere(pixels))
         device = self.net.engine.device
         x = torch.from_numpy(pixels).to(device, torch.float32) - 128
         units: NDArray[np.int16] = (

@@ -11,20 +11,20 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from arzip.exact.convolution import Convolution, window
 from arzip.exact.fixed import Range, signed8
 from arzip.exact.layers import Layer
 from arzip.exact.product import Product
+from arzip.fronts import PLANES
 from arzip.nets.colour_heads import ColourHeads
 from arzip.nets.gated_stack import STREAM, GatedStack
-from arzip.nets.window import COLOURS, FEATURES, colour_features, window_features
+from arzip.nets.window import COLOURS, FEATURES, colour_features, everywhere, seen
 
-__all__ = ["PIXELS", "GatedColour", "seen"]
+__all__ = ["PIXELS", "GatedColour"]
 
-CODING_ORDER = [1, 0, 2]  # green, red, blue
+(_CODING_ORDER,) = PLANES[COLOURS]
 PIXELS = Range(7, -128, 127)  # samples minus 128
 _HIDDEN = Range(8, 0, 4095)
 _WINDOW = signed8(5)
@@ -50,10 +50,9 @@ class GatedColour(Layer):
     def bits(self, x: Tensor) -> Tensor:
         """Training reading: the code length in bits of all of x [N, H W 3], samples in RGB order."""
         n, height, width = len(x), self.rows, self.columns
-        pixels = x.view(n, height, width, COLOURS)[..., CODING_ORDER].contiguous()
+        pixels = x.view(n, height, width, COLOURS)[..., _CODING_ORDER].contiguous()
         samples = pixels.numpy().astype(np.int32)
-        everywhere = np.moveaxis(np.indices(samples.shape[:3], dtype=np.int32), 0, -1).reshape(-1, 3)
-        features, prediction = seen(samples, np.ascontiguousarray(everywhere))
+        features, prediction = seen(samples, everywhere(samples))
         residual = samples.reshape(-1, COLOURS) - prediction
         colour = np.empty((len(residual), 2 * (COLOURS - 1)), dtype=np.float32)
         colour_features(residual, COLOURS - 1, colour)
@@ -69,11 +68,3 @@ class GatedColour(Layer):
         v, h = self.above.whole(pixels), self.left.whole(pixels)
         h += self.near.whole(features).view(h.shape)
         return self.stack.both(v, h.clamp_(STREAM.low, STREAM.high)).clamp_(min=0)
-
-
-def seen(pixels: NDArray[np.int32], at: NDArray[np.int32]) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-    """Window features [F, FEATURES] and predictions [F, 3] of pixels [L, H, W, 3] at rows (picture, y, x)."""
-    features = np.empty((len(at), FEATURES), dtype=np.float32)
-    prediction = np.empty((len(at), COLOURS), dtype=np.int32)
-    window_features(pixels, at, features, prediction)
-    return features, prediction

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from arzip.errors import ModelError
 from arzip.exact.bernoulli import LOGIT
 from arzip.exact.engine import Engine
-from arzip.exact.fixed import Range
+from arzip.exact.fixed import rounded
 from arzip.nets.gated_pixelcnn import GatedPixelCNN
 from arzip.nets.gated_stack import STREAM
 from arzip.nets.table_model import OrderedNet, Walk
@@ -55,9 +55,6 @@ class LabelledPixelCNN(OrderedNet):
         nodes = torch.stack([self._node(label[:, :bit]) for bit in range(self.labels)], dim=1)
         return torch.cat([self.prior[nodes], self.picture.head(stream).view(pixels.shape)], dim=1)
 
-    def unrounded(self, x: Tensor) -> Tensor:
-        return self(x)  # type: ignore[no-any-return]
-
     def _node(self, bits: Tensor) -> Tensor:
         """Where the bits of a label [N, k] lead: from node 0 of a tree in which 2 i + 1 and 2 i + 2 follow i."""
         node = torch.zeros(len(bits), dtype=torch.long, device=bits.device)
@@ -67,7 +64,7 @@ class LabelledPixelCNN(OrderedNet):
 
     def freeze(self) -> None:
         super().freeze()
-        self.prior_q, self.maps_q = _rounded(self.prior, LOGIT), _rounded(self.maps, STREAM)
+        self.prior_q, self.maps_q = rounded(self.prior, LOGIT), rounded(self.maps, STREAM)
 
     def place(self, engine: Engine) -> None:
         super().place(engine)
@@ -124,7 +121,3 @@ class _Walk:
         if self._at == self._net.labels:
             net, label = self._net, self.label
             self._picture = net.picture.walk(self._lanes, lambda row: net.given_row(label, row))
-
-
-def _rounded(x: Tensor, target: Range) -> Tensor:
-    return (x.detach() * (1 << target.point) + 0.5).floor().clamp(target.low, target.high).to(torch.int16)

@@ -54,9 +54,6 @@ class Multiscale(OrderedNet):
         logits = self.large.head(self.large.stack_of(pictures[:, None], given)).view(len(x), -1)
         return torch.cat([self.small(small), logits[:, self._rest]], dim=1)
 
-    def unrounded(self, x: Tensor) -> Tensor:
-        return self(x)  # type: ignore[no-any-return]
-
     @property
     def _rest(self) -> NDArray[np.int64]:
         """The places that the large net codes, in raster order."""

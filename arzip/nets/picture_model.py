@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from arzip.exact.logistic import POINT
 from arzip.nets.local_pixelcnn import LocalPixelCNN
 from arzip.nets.wavefront_model import Opened, WavefrontModel, runs
-from arzip.nets.window import COLOURS, FEATURES, colour_features, window_features
+from arzip.nets.window import COLOURS, colour_features, seen
 
 __all__ = ["PictureModel", "couple"]
 
@@ -44,9 +44,7 @@ class PictureModel(WavefrontModel):
 
     def look(self, pixels: NDArray[np.int32], at: NDArray[np.int32]) -> tuple[torch.Tensor, NDArray[np.int32]]:
         """The hidden units and the predictions int32 [F, 3] of pixels [L, H, W, C] at rows (image, y, x) [F, 3]."""
-        features = np.empty((len(at), FEATURES), dtype=np.float32)
-        prediction = np.empty((len(at), COLOURS), dtype=np.int32)
-        window_features(pixels, at, features, prediction)
+        features, prediction = seen(pixels, at)
         hidden = self.net.hidden(torch.from_numpy(features).to(self.net.engine.device, self.net.engine.small))
         return hidden, prediction
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from arzip.exact.bernoulli import LOGIT
 from arzip.exact.convolution import Convolution
 from arzip.exact.engine import Engine
-from arzip.exact.fixed import Range
+from arzip.exact.fixed import Range, rounded
 from arzip.nets.gated_stack import STREAM
 from arzip.nets.table_model import OrderedNet
 
@@ -52,17 +52,12 @@ class PixelNet(OrderedNet):
         """Training reading of what follows the stack: [N, C, H, W] to [N, 1, H, W]."""
         return self.logit(self.hidden(s.relu()).relu())  # type: ignore[no-any-return]
 
-    def unrounded(self, x: Tensor) -> Tensor:
-        return self(x)  # type: ignore[no-any-return]
-
     def begun(self, first: Tensor, stream: int) -> Tensor:
         """Training reading of what a stream begins with, [N, C, H, W]."""
         return (first + self.position[stream]).contiguous(memory_format=torch.channels_last)
 
     def freeze(self) -> None:
-        with torch.no_grad():
-            places = (self.position * (1 << STREAM.point) + 0.5).floor()
-            self.position_q = places.clamp(STREAM.low, STREAM.high).to(torch.int16)
+        self.position_q = rounded(self.position, STREAM)
         super().freeze()
 
     def place(self, engine: Engine) -> None:

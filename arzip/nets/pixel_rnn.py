@@ -28,7 +28,7 @@ from torch.nn.functional import hardtanh, pad
 
 from arzip.errors import ModelError
 from arzip.exact.bernoulli import LOGIT
-from arzip.exact.fixed import Range, wide
+from arzip.exact.fixed import Range, rounded, wide
 from arzip.exact.layers import Layer
 from arzip.exact.product import Product
 from arzip.nets.table_model import OrderedNet
@@ -119,13 +119,10 @@ class PixelRNN(OrderedNet):
         deep: Tensor = self.last(limited(self.inner(limited(stream, _SUMMED)), _HEAD))[..., 0]
         return z.index_add(0, cells, deep).t()
 
-    def unrounded(self, x: Tensor) -> Tensor:
-        return self(x)  # type: ignore[no-any-return]
-
     def freeze(self) -> None:
         super().freeze()
-        self.position_q = _rounded(self.position, STREAM)
-        self.bias_q = _rounded(self.bias, LOGIT)
+        self.position_q = rounded(self.position, STREAM)
+        self.bias_q = rounded(self.bias, LOGIT)
 
     def outputs(self, x: NDArray[np.uint8]) -> NDArray[np.int32]:
         reading, logits = _Reading(self, len(x)), np.empty((self.variables, len(x)), dtype=np.int32)
@@ -150,10 +147,6 @@ def inner_size(variables: int, rows: int, margin: int) -> tuple[int, int]:
 def limited(x: Tensor, target: Range) -> Tensor:
     """What enters a product, in floats: x within the ends of a range."""
     return hardtanh(x, target.low / (1 << target.point), target.high / (1 << target.point))
-
-
-def _rounded(x: Tensor, target: Range) -> Tensor:
-    return (x.detach() * (1 << target.point) + 0.5).floor().clamp(target.low, target.high).to(torch.int16)
 
 
 def _windows(padded: Tensor) -> Tensor:

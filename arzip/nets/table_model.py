@@ -51,8 +51,11 @@ class OrderedNet(Layer):
         self.order = ordering(order, variables, rows)
 
     def unrounded(self, x: Tensor) -> Tensor:
-        """The trained net in floats, without any rounding: logits in nats, [N, D] or [N, D, K], of x [N, D]."""
-        raise NotImplementedError
+        """The trained net in floats, without any rounding: logits in nats, [N, D] or [N, D, K], of x [N, D].
+
+        By default `forward`: nets of `Product`s train so.
+        """
+        return self(x)  # type: ignore[no-any-return]
 
     def outputs(self, x: NDArray[np.uint8]) -> NDArray[np.int32]:
         """Exact reading of known examples [N, D] in coding order: int32 [N, D] logits or [N, D, K]."""

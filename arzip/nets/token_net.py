@@ -33,7 +33,7 @@ from torch import Tensor, nn
 from arzip.errors import ModelError
 from arzip.exact.bernoulli import LOGIT
 from arzip.exact.engine import Engine
-from arzip.exact.fixed import Range
+from arzip.exact.fixed import Range, rounded, wide
 from arzip.exact.norm import RMSNorm
 from arzip.exact.product import Product
 from arzip.nets.table_model import OrderedNet
@@ -47,7 +47,6 @@ STREAM = Range(10, -(1 << 24) + 1, (1 << 24) - 1)  # the sum of up to 30 of thos
 OPERAND = Range(8, -2300, 2300)  # holds what a norm of up to 80 channels gives
 PROJECTED = Range(8, -4095, 4095)  # queries, keys and values
 RECTIFIED = Range(8, 0, 8191)
-_WIDE = 32767
 
 
 def limited(x: Tensor, target: Range) -> Tensor:
@@ -136,14 +135,9 @@ class TokenNet(OrderedNet):
         own = canvas.as_strided((*size, left), (*steps, 1), above * stride[1])
         return torch.cat([rows.flatten(3), own], dim=3).flatten(1, 2)
 
-    def unrounded(self, x: Tensor) -> Tensor:
-        return self(x)  # type: ignore[no-any-return]
-
     def freeze(self) -> None:
         super().freeze()
-        for name, point in (("positions", BRANCH.point), ("bias", LOGIT.point)):
-            scaled = getattr(self, name).detach() * (1 << point)
-            setattr(self, f"{name}_q", (scaled + 0.5).floor().clamp(-_WIDE, _WIDE).to(torch.int16))
+        self.positions_q, self.bias_q = rounded(self.positions, wide(BRANCH.point)), rounded(self.bias, LOGIT)
 
     def place(self, engine: Engine) -> None:
         super().place(engine)

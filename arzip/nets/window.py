@@ -18,7 +18,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["COLOURS", "FEATURES", "REACH", "colour_features", "window_features"]
+__all__ = ["COLOURS", "FEATURES", "REACH", "colour_features", "everywhere", "seen", "window_features"]
 
 COLOURS = 3
 REACH = 3  # pixels to the right that the window needs in the rows above
@@ -95,3 +95,17 @@ def colour_features(residual: NDArray[Any], count: int, features: NDArray[Any]) 
             d = residual[f, c]
             features[f, 2 * c] = _COMPAND[d + 255]
             features[f, 2 * c + 1] = _clamped(8 * d)
+
+
+def seen(pixels: NDArray[Any], at: NDArray[np.int32]) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    """What `window_features` fills: features [F, FEATURES] and predictions [F, 3]."""
+    features = np.empty((len(at), FEATURES), dtype=np.float32)
+    prediction = np.empty((len(at), COLOURS), dtype=np.int32)
+    window_features(pixels, at, features, prediction)
+    return features, prediction
+
+
+def everywhere(pixels: NDArray[Any]) -> NDArray[np.int32]:
+    """The rows (image, y, x) of all pixels of [L, H, W, C], in reading order."""
+    places = np.indices(pixels.shape[:3], dtype=np.int32).reshape(3, -1)
+    return np.ascontiguousarray(places.T)

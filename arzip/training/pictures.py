@@ -19,7 +19,7 @@ from PIL import Image
 from torch import Tensor
 
 from arzip.errors import UnsupportedInput
-from arzip.nets.window import COLOURS, FEATURES, colour_features, window_features
+from arzip.nets.window import COLOURS, colour_features, seen
 
 __all__ = ["Crops", "PictureSampler"]
 
@@ -138,9 +138,7 @@ class PictureSampler:
 
 def _examples(pixels: NDArray[np.uint8], at: NDArray[np.int32], gray: NDArray[np.bool_]) -> tuple[Tensor, ...]:
     count = len(at)
-    features = np.empty((count, FEATURES), dtype=np.float32)
-    prediction = np.empty((count, COLOURS), dtype=np.int32)
-    window_features(pixels, at, features, prediction)
+    features, prediction = seen(pixels, at)
     samples = pixels[at[:, 0], at[:, 1], at[:, 2]].astype(np.int32)
     residual = samples - prediction
     colour = np.empty((count, 2 * (COLOURS - 1)), dtype=np.float32)
