@@ -6,8 +6,8 @@
     seed = 1
     [architecture]              keyword arguments of the net
     [data]                      keyword arguments of the corpus' sampler
-    [schedule]                  cycles, batch, rate, warmup, validate_every; where they help: decay, epsilon;
-                                none for a primer, which reads its texts once
+    [schedule]                  cycles, batch, rate, warmup, validate_every; where they help: decay, epsilon,
+                                precision; none for a primer, which reads its texts once
 
 Unknown keys are errors, and nothing on the command line changes the model.
 """
@@ -19,7 +19,7 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import MISSING, Field, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from arzip.errors import UnsupportedInput
 
@@ -37,6 +37,7 @@ class Schedule:
     validate_every: int  # steps; a checkpoint is written then
     decay: float = 0.0  # of the weights in every step, times the rate (Loshchilov & Hutter 2019)
     epsilon: float = 1e-8  # of Adam; a larger one keeps weights of rare inputs, whose gradients are small, from moving
+    precision: Literal["float32", "bfloat16"] = "float32"  # of products while training; validation is float32
 
     @property
     def steps(self) -> int:

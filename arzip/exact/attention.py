@@ -82,7 +82,8 @@ class CausalAttention(Layer):
         """Training reading, in floats: [N, T, H K] twice and [N, T, H V] -> [N, T, H V]."""
         q, k, v = (t.view(*t.shape[:2], self.heads, -1).transpose(1, 2) for t in (q, k, v))
         distances, future = (torch.from_numpy(a).to(q.device) for a in (self._distances, self._future))
-        bias = (self.offsets * math.log(2))[:, distances].masked_fill(future, -math.inf)
+        offsets = (self.offsets * math.log(2)).index_select(1, distances.flatten())
+        bias = offsets.view(-1, *distances.shape).masked_fill(future, -math.inf)
         weights = torch.matmul(q * math.log(2), k.transpose(2, 3)).add_(bias).softmax(dim=3)
         return torch.matmul(weights, v).transpose(1, 2).flatten(2)
 

@@ -38,6 +38,8 @@ class Product(Layer):
         source: range of the inputs, at most 16 bits.
         target: range of the outputs.
         mask: which weights exist, [inputs, outputs]; all of them by default.
+        length: the largest Euclidean length of an input, in units of `source`, where more is known than its range
+            tells; behind a norm it leaves several times as much room to the weights (Cauchy's inequality).
         gain: standard deviation of the first weights, in units of 1 / sqrt(inputs).
     """
 
@@ -53,10 +55,11 @@ class Product(Layer):
         source: Range,
         target: Range,
         mask: NDArray[np.bool_] | None = None,
+        length: int | None = None,
         gain: float = 1.0,
     ) -> None:
         super().__init__()
-        self.source, self.target = source, target
+        self.source, self.target, self.length = source, target, length
         seen = inputs if mask is None else max(1.0, float(mask.sum(axis=0).mean()))
         self.weight = nn.Parameter(torch.randn(inputs, outputs) * gain * seen**-0.5)
         self.bias = nn.Parameter(torch.zeros(outputs))
@@ -71,13 +74,13 @@ class Product(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """Training reading, in floats, without rounding or clamping."""
-        return torch.matmul(x, self.masked()) + self.bias
+        return nn.functional.linear(x, self.masked().t(), self.bias)
 
     def freeze(self) -> None:
         """Per output, the largest power of two at which its sums stay below 2**24; raises ModelError if none does."""
         weight, bias = self.masked().detach(), self.bias.detach()
         scale = float(1 << self.source.point)
-        reach = weight.abs().sum(dim=0) * self.source.magnitude + bias.abs() * scale
+        reach = self._reach(weight) + bias.abs() * scale
         # frexp, unlike log2, is exact: the bound is below 2**exponent.
         _, exponent = torch.frexp(_ROOM / reach.clamp(min=1e-6))
         _, size = torch.frexp(weight.abs().amax(dim=0).clamp(min=1e-6))
@@ -92,6 +95,13 @@ class Product(Layer):
         self.point_q = point.to(torch.int32)
         self.check()
 
+    def _reach(self, weight: Tensor) -> Tensor:
+        """What no sum of weighted inputs exceeds, whole or in part, per output."""
+        reach = weight.abs().sum(dim=0) * self.source.magnitude
+        if self.length is None:
+            return reach
+        return torch.minimum(reach, torch.linalg.vector_norm(weight, dim=0) * self.length * (1 + 1e-6))
+
     def check(self) -> None:
         """Proves mask and bound; raises ModelError naming the worst output."""
         weight = self.weight_q.to(torch.int64)
@@ -101,7 +111,7 @@ class Product(Layer):
         if int(shift.min()) < 0 or int(shift.max()) > 23:
             raise ModelError("a rounding shift lies outside 0..23; train or freeze the net again")
         half = torch.bitwise_left_shift(torch.ones_like(shift), shift).to(torch.int64) >> 1
-        worst = weight.abs().sum(dim=0) * self.source.magnitude + self.bias_q.to(torch.int64).abs() + half
+        worst = self._reach(weight.double()).ceil().to(torch.int64) + self.bias_q.to(torch.int64).abs() + half
         if int(worst.max()) >= SUM_LIMIT:
             output = int(worst.argmax())
             raise ModelError(f"output {output} may sum to {int(worst[output])}, beyond 2**24: use smaller weights")

@@ -16,6 +16,7 @@ the stream is normalised where the paper has ELUs without; attention also knows 
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -79,7 +80,8 @@ class Residual(Layer):
         super().__init__()
         self.grid, self.width = grid, width
         self.norm = RMSNorm(width, source=STREAM, target=OPERAND)
-        self.near = Product(_TAPS * width, inner, source=OPERAND, target=RECTIFIED, gain=1.4)
+        length = math.ceil(self.norm.length * _TAPS**0.5)
+        self.near = Product(_TAPS * width, inner, source=OPERAND, target=RECTIFIED, length=length, gain=1.4)
         self.out = Product(inner, 2 * width, source=RECTIFIED, target=BRANCH, gain=0.6)
         self.dropout = nn.Dropout(dropout)
         self.spots, self.taps = _places(*grid)
@@ -113,7 +115,8 @@ class Attending(Layer):
         super().__init__()
         self._cut = [key, key, width]
         self.norm = RMSNorm(width, source=STREAM, target=OPERAND)
-        self.project = Product(2 * width, sum(self._cut), source=OPERAND, target=PROJECTED)
+        length = math.ceil(self.norm.length * 2**0.5)
+        self.project = Product(2 * width, sum(self._cut), source=OPERAND, target=PROJECTED, length=length)
         self.attention = CausalAttention(heads=1, key=key, value=width, grid=grid, operand=PROJECTED)
         self.out = Product(width, 2 * width, source=PROJECTED, target=BRANCH, gain=0.6)
         self.dropout = nn.Dropout(dropout)

@@ -44,15 +44,15 @@ __all__ = ["BIT", "BRANCH", "OPERAND", "PROJECTED", "RECTIFIED", "STREAM", "Toke
 BIT = Range(0, 0, 1)
 BRANCH = Range(10, -(1 << 19), 1 << 19)  # what is added to a residual stream
 STREAM = Range(10, -(1 << 24) + 1, (1 << 24) - 1)  # the sum of up to 30 of those and a place
-OPERAND = Range(8, -2300, 2300)  # holds what a norm of up to 80 channels gives
+OPERAND = Range(8, -5800, 5800)  # holds what a norm of up to 512 channels gives
 PROJECTED = Range(8, -4095, 4095)  # queries, keys and values
-RECTIFIED = Range(8, 0, 8191)
+RECTIFIED = Range(6, 0, 1279)  # coarse, to leave bits to the many weights of what follows
 
 
 def limited(x: Tensor, target: Range) -> Tensor:
     """Training reading of a product's range: floats are clamped where integers will be; with `low = 0` a rectifier."""
     unit = 1 << target.point
-    return x.clamp(target.low / unit, target.high / unit)
+    return nn.functional.hardtanh(x, target.low / unit, target.high / unit)
 
 
 class TokenNet(OrderedNet):
@@ -94,7 +94,7 @@ class TokenNet(OrderedNet):
         self.first = Product(seen, width, source=BIT, target=BRANCH, gain=1.5)
         self.direct = Product(seen, nodes, source=BIT, target=LOGIT, gain=0.1)
         self.norm = RMSNorm(width, source=STREAM, target=OPERAND)
-        self.head = Product(width, nodes, source=OPERAND, target=LOGIT, gain=0.3)
+        self.head = Product(width, nodes, source=OPERAND, target=LOGIT, length=self.norm.length, gain=0.3)
         self.positions = nn.Parameter(torch.randn(len(self.inside), width) * 0.3)
         self.bias = nn.Parameter(torch.full((self.tokens, nodes), -1.0))
         self.register_buffer("positions_q", torch.zeros(self.positions.shape, dtype=torch.int16))
@@ -117,7 +117,8 @@ class TokenNet(OrderedNet):
         patch = self._patches(x.reshape(-1, self.rows, self.columns))
         inside = torch.from_numpy(self.inside).to(x.device)
         h = self.trunk(self.first(patch[:, inside]) + self.positions)
-        nodes = (self.direct(patch) + self.bias).index_add(1, inside, self.head(self.norm(h)))
+        with torch.autocast(x.device.type, enabled=False):  # logits want all bits
+            nodes = (self.direct(patch) + self.bias).index_add(1, inside, self.head(self.norm(h)))
         known, z = x.detach().reshape(-1, self.tokens, self.span).long(), []
         node = torch.zeros(known.shape[:2], dtype=torch.long, device=x.device)
         for pixel in range(self.span):

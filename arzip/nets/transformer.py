@@ -65,11 +65,11 @@ class Block(Layer):
         super().__init__()
         self._cut = [heads * key, heads * key, width]
         self.before = RMSNorm(width, source=STREAM, target=OPERAND)
-        self.project = Product(width, sum(self._cut), source=OPERAND, target=PROJECTED)
+        self.project = Product(width, sum(self._cut), source=OPERAND, target=PROJECTED, length=self.before.length)
         self.attention = CausalAttention(heads=heads, key=key, value=width // heads, grid=grid, operand=PROJECTED)
         self.mix = Product(width, width, source=PROJECTED, target=BRANCH, gain=0.3)
         self.between = RMSNorm(width, source=STREAM, target=OPERAND)
-        self.up = Product(width, inner, source=OPERAND, target=RECTIFIED)
+        self.up = Product(width, inner, source=OPERAND, target=RECTIFIED, length=self.between.length)
         self.down = Product(inner, width, source=RECTIFIED, target=BRANCH, gain=0.3)
         self.dropout = nn.Dropout(dropout)
         with torch.no_grad():

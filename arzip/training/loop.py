@@ -81,7 +81,8 @@ def train(net: nn.Module, loss: Loss, sampler: Sampler, recipe: Recipe, folder: 
         for group in optimizer.param_groups:
             group["lr"] = _rate(schedule, step)
         batch = _moved(sampler.batch(schedule.batch // world), device)
-        total, dims = loss(model, batch) if world == 1 else model(batch)
+        with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=schedule.precision == "bfloat16"):
+            total, dims = loss(model, batch) if world == 1 else model(batch)
         value = total / dims
         optimizer.zero_grad(set_to_none=True)
         value.backward()
