@@ -7,7 +7,7 @@
     [architecture]              keyword arguments of the net
     [data]                      keyword arguments of the corpus' sampler
     [schedule]                  cycles, batch, rate, warmup, validate_every; where they help: decay, epsilon,
-                                precision; none for a primer, which reads its texts once
+                                optimizer, precision; none for a primer, which reads its texts once
 
 Unknown keys are errors, and nothing on the command line changes the model.
 """
@@ -28,7 +28,11 @@ __all__ = ["Recipe", "Schedule", "read_recipe"]
 
 @dataclass(frozen=True)
 class Schedule:
-    """Adam; in every cycle a linear warm-up, then cosine decay to zero, from half the rate of the cycle before."""
+    """In every cycle a linear warm-up, then cosine decay to zero, from half the rate of the cycle before.
+
+    Muon (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon) moves the matrices of hidden layers along
+    orthogonal directions, as far as Adam would; all other parameters are Adam's.
+    """
 
     cycles: list[int]  # steps of each
     batch: int  # samples a step, over all processes
@@ -37,6 +41,7 @@ class Schedule:
     validate_every: int  # steps; a checkpoint is written then
     decay: float = 0.0  # of the weights in every step, times the rate (Loshchilov & Hutter 2019)
     epsilon: float = 1e-8  # of Adam; a larger one keeps weights of rare inputs, whose gradients are small, from moving
+    optimizer: Literal["adam", "muon"] = "adam"
     precision: Literal["float32", "bfloat16"] = "float32"  # of products while training; validation is float32
 
     @property

@@ -100,6 +100,11 @@ class TokenNet(OrderedNet):
         self.register_buffer("positions_q", torch.zeros(self.positions.shape, dtype=torch.int16))
         self.register_buffer("bias_q", torch.zeros(self.bias.shape, dtype=torch.int16))
 
+    def matrices(self) -> list[nn.Parameter]:
+        """The weights of the trunk."""
+        products = (m for m in self.modules() if isinstance(m, Product))
+        return [p.weight for p in products if p not in (self.first, self.direct, self.head)]
+
     def trunk(self, h: Tensor) -> Tensor:
         """Training reading, in floats, of all tokens inside the margin: [N, T, width] in and out."""
         raise NotImplementedError

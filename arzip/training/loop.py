@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from arzip.errors import ModelError
 from arzip.recipe import Recipe, Schedule
 
 __all__ = ["Sampler", "train"]
@@ -55,14 +56,7 @@ def train(net: nn.Module, loss: Loss, sampler: Sampler, recipe: Recipe, folder: 
     if world > 1:
         torch.distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
         model = _Averaged(net, loss)
-    optimizer = torch.optim.AdamW(
-        net.parameters(),
-        lr=schedule.rate,
-        betas=(0.9, 0.99),
-        eps=schedule.epsilon,
-        weight_decay=schedule.decay,
-        fused=True,
-    )
+    optimizers = _optimizers(net, schedule)
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint = folder / "checkpoint.pt"
     first, seconds, bits = 0, 0.0, math.inf
@@ -70,7 +64,8 @@ def train(net: nn.Module, loss: Loss, sampler: Sampler, recipe: Recipe, folder: 
         saved = torch.load(checkpoint, map_location=device, weights_only=False)
         if saved["recipe"] == recipe.digest:
             net.load_state_dict(saved["net"])
-            optimizer.load_state_dict(saved["optimizer"])
+            for optimizer, state in zip(optimizers, saved["optimizers"], strict=True):
+                optimizer.load_state_dict(state)
             sampler.restore(saved["sampler"])
             first, seconds, bits = saved["step"], saved["seconds"], saved["bits"]
     validation = [_moved(b, device) for b in sampler.validation()]
@@ -78,16 +73,18 @@ def train(net: nn.Module, loss: Loss, sampler: Sampler, recipe: Recipe, folder: 
     running = math.nan
     progress = tqdm(range(first, schedule.steps), initial=first, total=schedule.steps, disable=None, unit="step")
     for step in progress:
-        for group in optimizer.param_groups:
-            group["lr"] = _rate(schedule, step)
+        for optimizer in optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = _rate(schedule, step)
         batch = _moved(sampler.batch(schedule.batch // world), device)
         with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=schedule.precision == "bfloat16"):
             total, dims = loss(model, batch) if world == 1 else model(batch)
         value = total / dims
-        optimizer.zero_grad(set_to_none=True)
+        net.zero_grad(set_to_none=True)
         value.backward()
         nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-        optimizer.step()
+        for optimizer in optimizers:
+            optimizer.step()
         running = value.item() if math.isnan(running) else 0.99 * running + 0.01 * value.item()
         if (step + 1) % 50 == 0:
             progress.set_postfix_str(f"{running:.4f} bits/dim, valid {bits:.4f}")
@@ -95,11 +92,31 @@ def train(net: nn.Module, loss: Loss, sampler: Sampler, recipe: Recipe, folder: 
             bits = _validate(net, loss, validation)
             if rank == 0:
                 seconds = time.monotonic() - started
-                _save(checkpoint, net, optimizer, sampler, recipe, step + 1, seconds, bits)
+                _save(checkpoint, net, optimizers, sampler, recipe, step + 1, seconds, bits)
                 row = {"step": step + 1, "train": round(running, 5), "valid": round(bits, 5), "seconds": round(seconds)}
                 with (folder / "log.jsonl").open("a") as log:
                     log.write(json.dumps(row) + "\n")
     return bits
+
+
+def _optimizers(net: nn.Module, schedule: Schedule) -> list[torch.optim.Optimizer]:
+    """Of all parameters; raises ModelError where Muon is asked for and the net does not name its matrices."""
+    matrices: list[nn.Parameter] = []
+    if schedule.optimizer == "muon":
+        if not hasattr(net, "matrices"):
+            raise ModelError(f"{type(net).__name__} does not say which of its matrices Muon may move: train with Adam")
+        matrices = net.matrices()
+    apart = {id(p) for p in matrices}
+    rest = [p for p in net.parameters() if id(p) not in apart]
+    adam = torch.optim.AdamW(
+        rest, lr=schedule.rate, betas=(0.9, 0.99), eps=schedule.epsilon, weight_decay=schedule.decay, fused=True
+    )
+    if not matrices:
+        return [adam]
+    muon = torch.optim.Muon(
+        matrices, lr=schedule.rate, weight_decay=schedule.decay, adjust_lr_fn="match_rms_adamw"
+    )
+    return [muon, adam]
 
 
 class _Averaged(nn.Module):
@@ -138,7 +155,7 @@ def _validate(net: nn.Module, loss: Loss, batches: list[tuple[Tensor, ...]]) -> 
 def _save(
     path: Path,
     net: nn.Module,
-    optimizer: torch.optim.Optimizer,
+    optimizers: list[torch.optim.Optimizer],
     sampler: Sampler,
     recipe: Recipe,
     step: int,
@@ -148,7 +165,7 @@ def _save(
     saved = {
         "recipe": recipe.digest,
         "net": net.state_dict(),
-        "optimizer": optimizer.state_dict(),
+        "optimizers": [optimizer.state_dict() for optimizer in optimizers],
         "sampler": sampler.state(),
         "step": step,
         "seconds": seconds,
