@@ -165,7 +165,8 @@ def test_examples_may_lie_in_memory_as_they_like() -> None:
         ({"margin": [4, 4, 0, 0]}, "whole tokens"),
         ({"margin": [0, 0, 2, 0]}, "whole tokens"),
         ({"heads": 5}, "do not share"),
-        ({"width": 96}, "beyond"),
+        ({"width": 514}, "beyond"),
+        ({"near": 2}, "no shape"),
     ],
 )
 def test_what_cannot_be_built_is_refused(changes: dict[str, object], what: str) -> None:

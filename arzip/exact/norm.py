@@ -42,7 +42,7 @@ class _Normalised(torch.autograd.Function):
         if torch.is_autocast_enabled(x.device.type):
             y = y.to(torch.get_autocast_dtype(x.device.type))
         ctx.save_for_backward(y, factor)
-        return y
+        return y  # type: ignore[no-any-return]
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:

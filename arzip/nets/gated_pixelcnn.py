@@ -1,88 +1,106 @@
-"""Gated PixelCNN over binary pictures (van den Oord et al. 2016b [1]); `gated_stack` has its layers.
+"""Gated PixelCNN: a vertical stack that sees the rows above, a horizontal one that sees the row (van den Oord et al.
+2016b [1], figure 2).
 
-The first layer looks further than the others: some rows up, some pixels to either side. Both stacks begin with an
-offset learned for every place besides.
+    v' = v + A u,   u = gate(K norm(v))         K: the token and its neighbours in the row above
+    h' = h + O gate(J norm(h) + V u)            J: the token and the one to its left
+
+        . 1 2 3 4 5 .   K, with a reach of 2: what a token of v reads. v begins with what the rows above say, so
+        . . . 6 . . .   nothing of the row itself enters it; where `near` columns are all there are, no pixel before
+        . . 1 2 . . .   the token is blind. This row: J.
+
+A position is a token of several pixels, see `token_net`; what differs from the paper besides: the vertical stack is
+residual too and looks one row up, where it knows what lies above that row; the row just above is in the patch, which
+must show all of it; and streams are normalised where they are read.
 
 [1] https://arxiv.org/abs/1606.05328
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Any
 
-from torch import Tensor
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
 
-from arzip.exact.convolution import Convolution, window
-from arzip.nets.gated_stack import STREAM, GatedStack, StackWalk, clamped
-from arzip.nets.pixel_net import BITS, PixelNet, PixelWalk
+from arzip.errors import ModelError
+from arzip.exact.gated import SUMS, UNITS, gate, gated
+from arzip.exact.layers import Layer
+from arzip.exact.norm import RMSNorm
+from arzip.exact.product import Product
+from arzip.nets.token_grid import Neighbourhood
+from arzip.nets.token_net import BRANCH, OPERAND, STREAM, TokenNet
 
 __all__ = ["GatedPixelCNN"]
 
-_LANES = 500  # whose row is computed at once, so that it stays in the cache
+State = list[tuple[NDArray[np.int16], NDArray[np.int16]]]
 
 
-class GatedPixelCNN(PixelNet):
-    """`layers` layers of `channels` over pictures of `variables` bits in `rows` rows.
+class GatedPixelCNN(TokenNet):
+    """`layers` layers of `channels` in either stack; the vertical one reads `reach` tokens to either side.
 
-    `reach` is how far the first layer looks: that many rows up and columns to either side.
+    `dropout` silences a share of what layers add to the horizontal stack while training.
     """
 
-    def __init__(self, *, variables: int, rows: int, channels: int, layers: int, reach: int) -> None:
-        super().__init__(variables, rows, offsets=2, channels=channels)
-        self.reach = reach
-        above, left = window(reach, reach, below=1), [(0, dx) for dx in range(-reach, 0)]
-        self.above = Convolution(1, channels, above, source=BITS, target=STREAM, gain=2.0)
-        self.left = Convolution(1, channels, left, source=BITS, target=STREAM, gain=2.0)
-        self.stack = GatedStack(channels, layers)
+    def __init__(self, *, channels: int, layers: int, reach: int, dropout: float, **tokens: Any) -> None:
+        super().__init__(width=2 * channels, blind=channels, read=channels, **tokens)
+        if layers > 24:
+            raise ModelError(f"{layers} layers are beyond 24")
+        self.channels = channels
+        self.layers = nn.ModuleList(GatedLayer(channels, reach, self.grid, dropout) for _ in range(layers))
 
-    def stack_of(self, pictures: Tensor, given: Tensor | None = None) -> Tensor:
-        """`given` [N, 2 C, H, W], if there is something, is added to what both stacks begin with."""
-        v, h = self.above(pictures), self.left(pictures)
-        if given is not None:
-            v, h = v + given[:, : self.channels], h + given[:, self.channels :]
-        return self.stack(self.begun(v, 0), self.begun(h, 1))  # type: ignore[no-any-return]
+    def trunk(self, h: Tensor) -> Tensor:
+        v, h = h.chunk(2, dim=2)
+        for layer in self.layers:
+            v, h = layer(v, h)
+        return h
 
-    def exact_stack_of(self, pictures: Tensor, given: Tensor | None = None) -> Tensor:
-        """Exact reading, `given` [N, H, W, 2 C]."""
-        v, h = self.above.whole(pictures) + self.places[0], self.left.whole(pictures) + self.places[1]
-        if given is not None:
-            v, h = v + given[..., : self.channels], h + given[..., self.channels :]
-        return self.stack.both(clamped(v), clamped(h))
+    def start(self, *shape: int) -> State:
+        return [layer.start(*shape) for layer in self.layers]  # type: ignore[operator]
 
-    def walk(self, lanes: int, given: Callable[[int], Tensor] | None = None) -> _Walk:
-        """`given` says of a row what `exact_stack_of` takes of all, [L, W, 2 C]."""
-        return _Walk(self, lanes, given)
+    def advance(self, state: State, h: Tensor, first: int) -> Tensor:
+        v, h = (s.contiguous() for s in h.chunk(2, dim=2))
+        for layer, known in zip(self.layers, state, strict=True):
+            v, h = layer.advance(known, v, h, first)  # type: ignore[operator]
+        return h
 
 
-class _Walk(PixelWalk):
-    def __init__(self, net: GatedPixelCNN, lanes: int, given: Callable[[int], Tensor] | None) -> None:
-        super().__init__(net, lanes, net.reach)
-        self._gated, self._given = net, given
-        self._row: Tensor | None = None
-        self._stack = StackWalk(net.stack, lanes, net.columns)
-        self.open_row()
+class GatedLayer(Layer):
+    """One layer of both stacks."""
 
-    def open_row(self) -> None:
-        net, reach = self._gated, self.reach
-        self._stack.begin_row()
-        if self._given is not None:
-            self._row = self._given(self.row)
-        for first in range(0, self.lanes, _LANES):
-            lanes = slice(first, min(first + _LANES, self.lanes))
-            seen = self.known[lanes, self.row : self.row + reach].unfold(2, 2 * reach + 1, 1)
-            v = net.above.gathered(seen.transpose(1, 2).flatten(2).flatten(0, 1).float())
-            v = v.view(-1, net.columns, net.channels) + net.places[0, self.row]
-            if self._row is not None:
-                v += self._row[lanes, :, : net.channels]
-            self._stack.vertical(lanes, clamped(v))
+    def __init__(self, channels: int, reach: int, grid: tuple[int, int], dropout: float) -> None:
+        super().__init__()
+        self.channels, self._cut = channels, [channels, 2 * channels]
+        self.above = Neighbourhood(grid, [(-1, dx) for dx in range(-reach, reach + 1)] + [(0, 0)])
+        self.beside = Neighbourhood(grid, [(0, -1), (0, 0)])
+        self.normal_v, self.normal_h = (RMSNorm(channels, source=STREAM, target=OPERAND) for _ in range(2))
+        taps, length = len(self.above.taps), self.above.length(self.normal_v.length)
+        self.vertical = Product(taps * channels, 2 * channels, source=OPERAND, target=SUMS, length=length)
+        length = self.beside.length(self.normal_h.length)
+        self.horizontal = Product(2 * channels, 2 * channels, source=OPERAND, target=SUMS, length=length, gain=0.7)
+        self.across = Product(channels, 3 * channels, source=UNITS, target=SUMS, gain=0.7)  # A and V
+        self.out = Product(channels, channels, source=UNITS, target=BRANCH, gain=0.7)
+        self.dropout = nn.Dropout(dropout)
 
-    def stream(self) -> Tensor:
-        net, column = self._gated, self.column
-        seen = self.known[:, self.row + self.reach, column : column + self.reach].float()
-        h = net.left.gathered(seen) + net.places[1, self.row, column]
-        if self._row is not None:
-            h += self._row[:, column, net.channels :]
-        return self._stack.horizontal(clamped(h), column)
+    def forward(self, v: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+        unit = gate(self.vertical(self.above.forward(self.normal_v(v))), 2)
+        more, across = torch.split(self.across(unit), self._cut, dim=2)
+        sums = self.horizontal(self.beside.forward(self.normal_h(h))) + across
+        return v + more, h + self.dropout(self.out(gate(sums, 2)))
 
-    def close_pixel(self) -> None:
-        self._stack.close_pixel()
+    def start(self, *shape: int) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
+        """What is known of both streams, normalised."""
+        return self.above.start(*shape, self.channels), self.beside.start(*shape, self.channels)
+
+    def advance(
+        self, known: tuple[NDArray[np.int16], NDArray[np.int16]], v: Tensor, h: Tensor, first: int
+    ) -> tuple[Tensor, Tensor]:
+        """Exact reading of positions `first` and on, [N, t, channels] each."""
+        above, beside = known
+        seen = self.above.read(above, self.normal_v.whole(v.flatten(0, 1)).view(v.shape), first)
+        both = self.across.whole(gated(self.vertical.whole(seen.flatten(0, 1))))
+        more, across = torch.split(both, self._cut, dim=1)
+        seen = self.beside.read(beside, self.normal_h.whole(h.flatten(0, 1)).view(h.shape), first)
+        sums = self.horizontal.whole(seen.flatten(0, 1)) + across
+        return v + more.view(v.shape), h + self.out.whole(gated(sums)).view(h.shape)

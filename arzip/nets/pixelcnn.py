@@ -1,96 +1,81 @@
-"""PixelCNN: masked convolutions, so that a pixel sees those before it in raster order (van den Oord et al. 2016a [1]).
+"""PixelCNN: masked convolutions, which see what comes before in raster order (van den Oord et al. 2016a [1]).
 
-    s   = A x                                     A: 7 x 7, mask A: without the pixel itself
-    s'  = s + E relu(B relu(R relu(s)))           R, E: 1 x 1;  B: 3 x 3, mask B: the pixel itself included
+    h' = h + E relu(B relu(R norm(h)))          R, E: 1 x 1;  B: 3 x 3, mask B: the position itself included
 
-The blocks are those of the paper's figure 5, followed by a rectified layer and the logit. Masks of square kernels leave
-a blind spot: pixels up and to the right that no path of taps reaches (figure 1 of van den Oord et al. 2016b [2]; drawn
-in docs/models.md). The first layer begins with an offset learned for every place.
+(The blocks of the paper's figure 5.) A position is a token of several pixels, see `token_net`, and what a token's patch
+shows is the paper's first layer with mask A: all but the token itself. Masks of square kernels leave a blind spot:
+positions up and to the right that no path of taps reaches (figure 1 of van den Oord et al. 2016b [2]; drawn in
+docs/models.md). What differs: the stream is normalised where it is read.
 
 [1] https://arxiv.org/abs/1601.06759  [2] https://arxiv.org/abs/1606.05328
 """
 
 from __future__ import annotations
 
-import torch
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from arzip.exact.convolution import Convolution, Tap, window
+from arzip.errors import ModelError
 from arzip.exact.layers import Layer
-from arzip.nets.gated_stack import STREAM, added
-from arzip.nets.pixel_net import BITS, HIDDEN, PixelNet, PixelWalk
+from arzip.exact.norm import RMSNorm
+from arzip.exact.product import Product
+from arzip.nets.token_grid import Neighbourhood
+from arzip.nets.token_net import BRANCH, OPERAND, RECTIFIED, STREAM, TokenNet, limited
 
-__all__ = ["PixelCNN", "before"]
+__all__ = ["MASK_B", "PixelCNN"]
 
-_POINT: list[Tap] = [(0, 0)]
-_REACH = 3  # of the first layer
-
-
-def before(reach: int) -> list[Tap]:
-    """The taps of mask A: rows and columns up to `reach` away, up to the pixel itself."""
-    return window(reach, reach, below=1) + [(0, dx) for dx in range(-reach, 0)]
+MASK_B = [(-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 0)]
 
 
-class _Block(Layer):
-    def __init__(self, channels: int) -> None:
+class PixelCNN(TokenNet):
+    """`layers` blocks of `channels`, on a stream of `width`; `dropout` silences a share of what they add to it."""
+
+    def __init__(self, *, channels: int, layers: int, dropout: float, **tokens: Any) -> None:
+        super().__init__(**tokens)
+        if layers > 24:
+            raise ModelError(f"{layers} layers are beyond 24")
+        self.blocks = nn.ModuleList(Block(self.width, channels, self.grid, dropout) for _ in range(layers))
+
+    def trunk(self, h: Tensor) -> Tensor:
+        for block in self.blocks:
+            h = block(h)
+        return h
+
+    def start(self, *shape: int) -> list[NDArray[np.int16]]:
+        return [block.start(*shape) for block in self.blocks]  # type: ignore[operator]
+
+    def advance(self, state: list[NDArray[np.int16]], h: Tensor, first: int) -> Tensor:
+        for block, known in zip(self.blocks, state, strict=True):
+            h = block.advance(known, h, first)  # type: ignore[operator]
+        return h
+
+
+class Block(Layer):
+    """Narrow, look around, widen."""
+
+    def __init__(self, width: int, channels: int, grid: tuple[int, int], dropout: float) -> None:
         super().__init__()
-        self.reduce = Convolution(2 * channels, channels, _POINT, source=HIDDEN, target=HIDDEN, gain=1.4)
-        self.look = Convolution(channels, channels, before(1) + _POINT, source=HIDDEN, target=HIDDEN, gain=1.4)
-        self.expand = Convolution(channels, 2 * channels, _POINT, source=HIDDEN, target=STREAM, gain=0.5)
+        self.channels, self.around = channels, Neighbourhood(grid, MASK_B)
+        self.norm = RMSNorm(width, source=STREAM, target=OPERAND)
+        self.narrow = Product(width, channels, source=OPERAND, target=RECTIFIED, length=self.norm.length)
+        self.look = Product(len(MASK_B) * channels, channels, source=RECTIFIED, target=RECTIFIED, gain=1.4)
+        self.widen = Product(channels, width, source=RECTIFIED, target=BRANCH, gain=0.5)
+        self.dropout = nn.Dropout(dropout)
 
-    def whole(self, s: Tensor) -> Tensor:
-        return added(s, self.expand.whole(self.look.whole(self.reduce.whole(s.clamp(min=0)))))
+    def forward(self, h: Tensor) -> Tensor:
+        narrow = limited(self.narrow(self.norm(h)), RECTIFIED)
+        seen = limited(self.look(self.around.forward(narrow)), RECTIFIED)
+        return h + self.dropout(self.widen(seen))  # type: ignore[no-any-return]
 
-    def forward(self, s: Tensor) -> Tensor:
-        return s + self.expand(self.look(self.reduce(s.relu()).relu()).relu())  # type: ignore[no-any-return]
+    def start(self, *shape: int) -> NDArray[np.int16]:
+        """What is known of the narrow units."""
+        return self.around.start(*shape, self.channels)
 
-
-class PixelCNN(PixelNet):
-    """`layers` blocks of `channels` on a stream twice as wide, over pictures of `variables` bits in `rows` rows."""
-
-    def __init__(self, *, variables: int, rows: int, channels: int, layers: int) -> None:
-        super().__init__(variables, rows, offsets=1, channels=2 * channels)
-        self.first = Convolution(1, 2 * channels, before(_REACH), source=BITS, target=STREAM, gain=2.0)
-        self.stack = nn.ModuleList(_Block(channels) for _ in range(layers))
-
-    @property
-    def blocks(self) -> list[_Block]:
-        """From the first to the last."""
-        return list(self.stack)  # type: ignore[arg-type]
-
-    def stack_of(self, pictures: Tensor) -> Tensor:
-        s = self.begun(self.first(pictures), 0)
-        for block in self.blocks:
-            s = block(s)
-        return s
-
-    def exact_stack_of(self, pictures: Tensor) -> Tensor:
-        s = added(self.first.whole(pictures), self.places[0])
-        for block in self.blocks:
-            s = block.whole(s)
-        return s
-
-    def walk(self, lanes: int) -> _Walk:
-        return _Walk(self, lanes)
-
-
-class _Walk(PixelWalk):
-    """Keeps, of every block, what its masked convolution has read in this row and the one above."""
-
-    def __init__(self, net: PixelCNN, lanes: int) -> None:
-        super().__init__(net, lanes, _REACH)
-        self._first, self._places, self._blocks = net.first, net.places[0], net.blocks
-        size = len(self._blocks), lanes, 2, net.columns + 2, net.channels // 2
-        self._read = torch.zeros(size, dtype=torch.int16, device=net.engine.device)
-
-    def stream(self) -> Tensor:
-        row, column = self.row, self.column
-        # Both masks are the first taps of a rectangle in reading order.
-        seen = self.known[:, row : row + _REACH + 1, column : column + 2 * _REACH + 1].flatten(1)
-        s = added(self._first.gathered(seen[:, : len(self._first.taps)].float()), self._places[row, column])
-        for block, read in zip(self._blocks, self._read, strict=True):
-            read[:, row % 2, column + 1] = block.reduce.gathered(s.clamp(min=0))
-            above = read[:, 1 - row % 2, column : column + 3].flatten(1)
-            taps = torch.cat([above, read[:, row % 2, column : column + 2].flatten(1)], dim=1)
-            s = added(s, block.expand.gathered(block.look.gathered(taps.float())))
-        return s
+    def advance(self, known: NDArray[np.int16], h: Tensor, first: int) -> Tensor:
+        """Exact reading of positions `first` and on, [N, t, width]."""
+        narrow = self.narrow.whole(self.norm.whole(h.flatten(0, 1))).view(*h.shape[:2], self.channels)
+        seen = self.around.read(known, narrow, first).flatten(0, 1)
+        return h + self.widen.whole(self.look.whole(seen)).view(h.shape)

@@ -30,12 +30,12 @@ from arzip.exact.gated import glu
 from arzip.exact.layers import Layer
 from arzip.exact.norm import RMSNorm
 from arzip.exact.product import Product
-from arzip.nets.token_kernels import neighbours
+from arzip.nets.token_grid import Neighbourhood
 from arzip.nets.token_net import BRANCH, OPERAND, PROJECTED, RECTIFIED, STREAM, TokenNet, limited
 
 __all__ = ["PixelSNAIL"]
 
-_TAPS = 5
+_NEAR = [(-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 0)]
 
 
 class PixelSNAIL(TokenNet):
@@ -78,33 +78,25 @@ class Residual(Layer):
 
     def __init__(self, width: int, inner: int, grid: tuple[int, int], dropout: float) -> None:
         super().__init__()
-        self.grid, self.width = grid, width
+        self.width, self.around = width, Neighbourhood(grid, _NEAR)
         self.norm = RMSNorm(width, source=STREAM, target=OPERAND)
-        length = math.ceil(self.norm.length * _TAPS**0.5)
-        self.near = Product(_TAPS * width, inner, source=OPERAND, target=RECTIFIED, length=length, gain=1.4)
+        length = self.around.length(self.norm.length)
+        self.near = Product(len(_NEAR) * width, inner, source=OPERAND, target=RECTIFIED, length=length, gain=1.4)
         self.out = Product(inner, 2 * width, source=RECTIFIED, target=BRANCH, gain=0.6)
         self.dropout = nn.Dropout(dropout)
-        self.spots, self.taps = _places(*grid)
 
     def forward(self, h: Tensor, origin: Tensor) -> Tensor:
-        rows, columns = self.grid
-        n = nn.functional.pad(self.norm(h).view(-1, *self.grid, self.width), (0, 0, 1, 1, 1, 0))
-        corners = ((0, 0), (0, 1), (0, 2), (1, 0), (1, 1))
-        taps = [n[:, y : y + rows, x : x + columns] for y, x in corners]
-        inner = limited(self.near(torch.cat(taps, dim=3).flatten(1, 2)), RECTIFIED)
+        inner = limited(self.near(self.around.forward(self.norm(h))), RECTIFIED)
         return h + self.dropout(nn.functional.glu(self.out(inner), dim=2))  # type: ignore[no-any-return]
 
     def start(self, *shape: int) -> NDArray[np.int16]:
-        """What is known of the stream, with a white border above and at the sides."""
-        rows, columns = self.grid
-        return np.zeros((*shape, (rows + 1) * (columns + 2), self.width), np.int16)
+        """What is known of the stream."""
+        return self.around.start(*shape, self.width)
 
     def advance(self, state: NDArray[np.int16], h: Tensor, origin: Tensor, first: int) -> Tensor:
         """Exact reading of positions `first` and on, [N, t, width]."""
         n = self.norm.whole(h.flatten(0, 1)).view(h.shape)
-        seen = torch.empty(*h.shape[:2], _TAPS * self.width)
-        neighbours(n.cpu().numpy(), first, self.spots, self.taps, state, seen.numpy())
-        inner = self.near.whole(seen.to(h.device).flatten(0, 1))
+        inner = self.near.whole(self.around.read(state, n, first).flatten(0, 1))
         return h + glu(self.out.whole(inner)).view(h.shape)
 
 
@@ -138,11 +130,3 @@ class Attending(Layer):
         q, k, v = torch.split(projected, self._cut, dim=2)
         y = self.attention.advance(state, q, k, v, first)
         return h + glu(self.out.whole(y.flatten(0, 1))).view(h.shape)
-
-
-def _places(rows: int, columns: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Where in the state each position lies, int32 [T], and where its neighbours, [T, 5]."""
-    width = columns + 2
-    spots = ((np.arange(rows)[:, None] + 1) * width + np.arange(columns)[None] + 1).reshape(-1, 1)
-    around = np.array([-width - 1, -width, -width + 1, -1, 0])
-    return spots[:, 0].astype(np.int32), (spots + around).astype(np.int32)

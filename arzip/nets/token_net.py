@@ -1,4 +1,4 @@
-"""Nets over pictures of bits that take several neighbouring pixels at once: what a Transformer and a PixelSNAIL share.
+"""Nets over pictures of bits that take several neighbouring pixels at once: all but the oldest of the deep nets.
 
     row of pixels    . . . . 0 1 1 0 ? ? ? ? . . .        a token: `span` pixels of a row, here 4
                                      t
@@ -13,7 +13,8 @@ channels of a pixel). Every logit is a sum of two parts:
     z_t = c_t + D patch_t + V norm(trunk(E patch + e)_t)       patch_t: the pixels above and left of t, as far as known
 
 The patch replaces the slow learning of what lies where; c_t and e_t are learned for every place. The margin of the
-picture, where digits are hardly ever, has no trunk: the first two terms are all.
+picture, where digits are hardly ever, has no trunk: the first two terms are all. Bits that are given from the start, a
+class or a smaller picture, may join the patch.
 
 A subclass gives the trunk in two readings: `trunk`, floats, all tokens, and `start` and `advance`, integers, some
 tokens of all lanes, which serves both whole pictures and the walk.
@@ -39,7 +40,7 @@ from arzip.exact.product import Product
 from arzip.nets.table_model import OrderedNet
 from arzip.nets.token_kernels import chosen, descend, patches, pick
 
-__all__ = ["BIT", "BRANCH", "OPERAND", "PROJECTED", "RECTIFIED", "STREAM", "TokenNet", "limited"]
+__all__ = ["BIT", "BRANCH", "OPERAND", "PROJECTED", "RECTIFIED", "STREAM", "TokenNet", "TokenWalk", "limited"]
 
 BIT = Range(0, 0, 1)
 BRANCH = Range(10, -(1 << 19), 1 << 19)  # what is added to a residual stream
@@ -62,7 +63,11 @@ class TokenNet(OrderedNet):
         span: pixels of a token; divides the columns.
         margin: rows without a trunk at the top and at the bottom, columns of them left and right (whole tokens).
         above, aside: rows above and columns to either side that a patch shows.
+        near: columns to either side that it shows of the row just above; `aside` by default.
         width: channels of the residual stream.
+        blind: how many of them, the first ones, see nothing of the token's own row.
+        read: how many channels the trunk ends in; `width` by default.
+        shown: of the given bits [N, G], which each token sees, [tokens, S]; none by default.
     """
 
     positions_q: Tensor
@@ -79,6 +84,10 @@ class TokenNet(OrderedNet):
         above: int,
         aside: int,
         width: int,
+        near: int | None = None,
+        blind: int = 0,
+        read: int | None = None,
+        shown: NDArray[np.int64] | None = None,
     ) -> None:
         super().__init__(variables, rows, order)
         columns = variables // rows
@@ -86,15 +95,25 @@ class TokenNet(OrderedNet):
             raise ModelError(f"tokens of {span} pixels are cut from rows of {columns} in raster order, not {order!r}")
         self.span, self.columns, self.tokens, self.width = span, columns, variables // span, width
         self.grid, self.inside = _inside(rows, columns // span, span, margin)
-        self.index = _patch_index(rows, columns, span, above, aside)
-        self.canvas = (rows + above, columns + 2 * aside)  # a picture with white above and at its sides
-        self.frame = (aside, aside, above, 0)
+        near = aside if near is None else near
+        if above < 1 or near < aside:
+            raise ModelError(f"a patch of {above} rows above, {aside} and at last {near} columns aside has no shape")
+        self.index = _patch_index(rows, columns, span, above, aside, near)
+        self.canvas = (rows + above, columns + 2 * near)  # a picture with white above and at its sides
+        self.shown = shown
+        if shown is not None:  # given bits lie behind the picture
+            places = self.canvas[0] * self.canvas[1] + shown
+            self.index = np.concatenate([self.index, places.astype(np.int32)], axis=1)
+        self.frame, self.aside = (near, near, above, 0), aside
         self.nodes = nodes = (1 << span) - 1
         seen = self.index.shape[1]
-        self.first = Product(seen, width, source=BIT, target=BRANCH, gain=1.5)
+        sighted = np.ones((seen, width), bool)
+        own = above * (span + 2 * aside) + 2 * (near - aside)
+        sighted[own : own + aside, :blind] = False
+        self.first = Product(seen, width, source=BIT, target=BRANCH, mask=sighted if blind else None, gain=1.5)
         self.direct = Product(seen, nodes, source=BIT, target=LOGIT, gain=0.1)
-        self.norm = RMSNorm(width, source=STREAM, target=OPERAND)
-        self.head = Product(width, nodes, source=OPERAND, target=LOGIT, length=self.norm.length, gain=0.3)
+        self.norm = RMSNorm(read or width, source=STREAM, target=OPERAND)
+        self.head = Product(read or width, nodes, source=OPERAND, target=LOGIT, length=self.norm.length, gain=0.3)
         self.positions = nn.Parameter(torch.randn(len(self.inside), width) * 0.3)
         self.bias = nn.Parameter(torch.full((self.tokens, nodes), -1.0))
         self.register_buffer("positions_q", torch.zeros(self.positions.shape, dtype=torch.int16))
@@ -106,7 +125,7 @@ class TokenNet(OrderedNet):
         return [p.weight for p in products if p not in (self.first, self.direct, self.head)]
 
     def trunk(self, h: Tensor) -> Tensor:
-        """Training reading, in floats, of all tokens inside the margin: [N, T, width] in and out."""
+        """Training reading, in floats, of all tokens inside the margin: [N, T, width] to [N, T, read]."""
         raise NotImplementedError
 
     def start(self, *shape: int) -> Any:
@@ -114,12 +133,14 @@ class TokenNet(OrderedNet):
         raise NotImplementedError
 
     def advance(self, state: Any, h: Tensor, first: int) -> Tensor:
-        """Exact reading of tokens first .. first + t - 1 inside the margin: integers in fp32, [N, t, width]."""
+        """Exact reading of tokens first .. first + t - 1 inside the margin: [N, t, width] to [N, t, read]."""
         raise NotImplementedError
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits in nats, [N, D], of x [N, D]; floats, without any rounding."""
+    def forward(self, x: Tensor, given: Tensor | None = None) -> Tensor:
+        """Logits in nats, [N, D], of x [N, D], given [N, G]; floats, without any rounding."""
         patch = self._patches(x.reshape(-1, self.rows, self.columns))
+        if given is not None:
+            patch = torch.cat([patch, given[:, torch.from_numpy(self.shown).to(x.device)]], dim=2)
         inside = torch.from_numpy(self.inside).to(x.device)
         h = self.trunk(self.first(patch[:, inside]) + self.positions)
         with torch.autocast(x.device.type, enabled=False):  # logits want all bits
@@ -134,12 +155,14 @@ class TokenNet(OrderedNet):
     def _patches(self, pictures: Tensor) -> Tensor:
         """What all tokens see of pictures [N, rows, columns], [N, tokens, I], by overlapping views: few long copies."""
         canvas = nn.functional.pad(pictures, self.frame).contiguous()
-        left, _, above, _ = self.frame
+        near, _, above, _ = self.frame
         size, stride = (len(canvas), self.rows, self.columns // self.span), canvas.stride()
         steps = (stride[0], stride[1], self.span)
-        rows = canvas.as_strided((*size, above, 2 * left + self.span), (*steps, *stride[1:]))
-        own = canvas.as_strided((*size, left), (*steps, 1), above * stride[1])
-        return torch.cat([rows.flatten(3), own], dim=3).flatten(1, 2)
+        wide, left = 2 * self.aside + self.span, near - self.aside
+        rows = canvas.as_strided((*size, above - 1, wide), (*steps, *stride[1:]), left)
+        row = canvas.as_strided((*size, 2 * near + self.span), (*steps, 1), (above - 1) * stride[1])
+        own = canvas.as_strided((*size, self.aside), (*steps, 1), above * stride[1] + left)
+        return torch.cat([rows.flatten(3), row, own], dim=3).flatten(1, 2)
 
     def freeze(self) -> None:
         super().freeze()
@@ -155,7 +178,7 @@ class TokenNet(OrderedNet):
     def read(self, state: Any, canvas: NDArray[np.uint8], first: int, count: int) -> Tensor:
         """The trees of tokens first .. first + count - 1 of all lanes: integers in fp32, [N, count, nodes].
 
-        canvas uint8 [N, pixels] holds all that these tokens see; `state` all tokens before them.
+        canvas uint8 [N, pixels + G] holds all that these tokens see; `state` all tokens before them.
         """
         lanes, device = len(canvas), self.engine.device
         seen = torch.empty(lanes, count, self.index.shape[1])
@@ -173,30 +196,31 @@ class TokenNet(OrderedNet):
             nodes[:, torch.from_numpy(inside).to(device)] += self.head.whole(h).view(lanes, len(inside), self.nodes)
         return nodes.clamp_(LOGIT.low, LOGIT.high)
 
-    def drawn(self, x: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Examples [N, D] as canvases [N, pixels]."""
+    def drawn(self, x: NDArray[np.uint8], given: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
+        """Examples [N, D] as canvases [N, pixels + G]."""
         left, _, above, _ = self.frame
         canvas = np.zeros((len(x), *self.canvas), np.uint8)
         canvas[:, above:, left : left + self.columns] = x.reshape(-1, self.rows, self.columns)
-        return canvas.reshape(len(x), self.canvas[0] * self.canvas[1])
+        flat = canvas.reshape(len(x), self.canvas[0] * self.canvas[1])
+        return flat if given is None else np.concatenate([flat, given], axis=1)
 
-    def outputs(self, x: NDArray[np.uint8]) -> NDArray[np.int32]:
+    def outputs(self, x: NDArray[np.uint8], given: NDArray[np.uint8] | None = None) -> NDArray[np.int32]:
         z = np.empty(x.shape, np.int32)
-        nodes = self.read(self.start(len(x)), self.drawn(x), 0, self.tokens)
+        nodes = self.read(self.start(len(x)), self.drawn(x, given), 0, self.tokens)
         chosen(nodes.cpu().numpy(), np.ascontiguousarray(x), z)
         return z
 
-    def walk(self, lanes: int) -> _Walk:
-        return _Walk(self, lanes)
+    def walk(self, lanes: int, given: NDArray[np.uint8] | None = None) -> TokenWalk:
+        return TokenWalk(self, lanes, given)
 
 
-class _Walk:
+class TokenWalk:
     """What is known of the pictures, the trees of the open token and where in them the lanes stand."""
 
-    def __init__(self, net: TokenNet, lanes: int) -> None:
+    def __init__(self, net: TokenNet, lanes: int, given: NDArray[np.uint8] | None) -> None:
         self._net, self._at = net, 0
         self._state = net.start(lanes)
-        self._canvas = net.drawn(np.zeros((lanes, net.variables), np.uint8))
+        self._canvas = net.drawn(np.zeros((lanes, net.variables), np.uint8), given)
         self._node = np.zeros(lanes, np.int32)
 
     def outputs(self) -> NDArray[np.int32]:
@@ -228,11 +252,12 @@ def _inside(rows: int, tokens: int, span: int, margin: list[int]) -> tuple[tuple
     return (places.shape[0], places.shape[1]), places.flatten()
 
 
-def _patch_index(rows: int, columns: int, span: int, above: int, aside: int) -> NDArray[np.int32]:
+def _patch_index(rows: int, columns: int, span: int, above: int, aside: int, near: int) -> NDArray[np.int32]:
     """Where on the canvas the pixels lie that a token sees, int32 [tokens, I]: rows above, then left of it."""
-    width = columns + 2 * aside
-    y, x = np.arange(above)[:, None], np.arange(2 * aside + span)[None]
-    patch = np.concatenate([(y * width + x).ravel(), above * width + np.arange(aside)])
+    width, left = columns + 2 * near, near - aside
+    y, x = np.arange(above - 1)[:, None], left + np.arange(2 * aside + span)[None]
+    row = (above - 1) * width + np.arange(2 * near + span)
+    patch = np.concatenate([(y * width + x).ravel(), row, above * width + left + np.arange(aside)])
     corner = np.arange(rows)[:, None] * width + np.arange(0, columns, span)[None]
     index: NDArray[np.int32] = (corner.reshape(-1, 1) + patch).astype(np.int32)
     return index

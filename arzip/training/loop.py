@@ -105,7 +105,7 @@ def _optimizers(net: nn.Module, schedule: Schedule) -> list[torch.optim.Optimize
     if schedule.optimizer == "muon":
         if not hasattr(net, "matrices"):
             raise ModelError(f"{type(net).__name__} does not say which of its matrices Muon may move: train with Adam")
-        matrices = net.matrices()
+        matrices = net.matrices()  # type: ignore[operator]
     apart = {id(p) for p in matrices}
     rest = [p for p in net.parameters() if id(p) not in apart]
     adam = torch.optim.AdamW(
@@ -113,9 +113,7 @@ def _optimizers(net: nn.Module, schedule: Schedule) -> list[torch.optim.Optimize
     )
     if not matrices:
         return [adam]
-    muon = torch.optim.Muon(
-        matrices, lr=schedule.rate, weight_decay=schedule.decay, adjust_lr_fn="match_rms_adamw"
-    )
+    muon = torch.optim.Muon(matrices, lr=schedule.rate, weight_decay=schedule.decay, adjust_lr_fn="match_rms_adamw")
     return [muon, adam]
 
 
