@@ -48,6 +48,7 @@ STREAM = Range(10, -(1 << 24) + 1, (1 << 24) - 1)  # the sum of up to 30 of thos
 OPERAND = Range(8, -5800, 5800)  # holds what a norm of up to 512 channels gives
 PROJECTED = Range(8, -4095, 4095)  # queries, keys and values
 RECTIFIED = Range(6, 0, 1279)  # coarse, to leave bits to the many weights of what follows
+_TOGETHER = 16  # examples read at once: what they leave behind stays in the cache
 
 
 def limited(x: Tensor, target: Range) -> Tensor:
@@ -206,8 +207,11 @@ class TokenNet(OrderedNet):
 
     def outputs(self, x: NDArray[np.uint8], given: NDArray[np.uint8] | None = None) -> NDArray[np.int32]:
         z = np.empty(x.shape, np.int32)
-        nodes = self.read(self.start(len(x)), self.drawn(x, given), 0, self.tokens)
-        chosen(nodes.cpu().numpy(), np.ascontiguousarray(x), z)
+        for first in range(0, len(x), _TOGETHER):
+            part = slice(first, first + _TOGETHER)
+            canvas = self.drawn(x[part], None if given is None else given[part])
+            nodes = self.read(self.start(len(canvas)), canvas, 0, self.tokens)
+            chosen(nodes.cpu().numpy(), np.ascontiguousarray(x[part]), z[part])
         return z
 
     def walk(self, lanes: int, given: NDArray[np.uint8] | None = None) -> TokenWalk:
