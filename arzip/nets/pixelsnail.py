@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from arzip.errors import ModelError
 from arzip.exact.attention import Cache, CausalAttention
+from arzip.exact.attention_kernels import BLOCK
 from arzip.exact.gated import glu
 from arzip.exact.layers import Layer
 from arzip.exact.norm import RMSNorm
@@ -43,6 +44,8 @@ class PixelSNAIL(TokenNet):
 
     `dropout` silences a share of what blocks add to the stream while training.
     """
+
+    together = BLOCK  # lanes that attention takes side by side
 
     def __init__(self, *, layers: int, residual: int, inner: int, key: int, dropout: float, **tokens: Any) -> None:
         super().__init__(**tokens)

@@ -48,7 +48,6 @@ STREAM = Range(10, -(1 << 24) + 1, (1 << 24) - 1)  # the sum of up to 30 of thos
 OPERAND = Range(8, -5800, 5800)  # holds what a norm of up to 512 channels gives
 PROJECTED = Range(8, -4095, 4095)  # queries, keys and values
 RECTIFIED = Range(6, 0, 1279)  # coarse, to leave bits to the many weights of what follows
-_TOGETHER = 16  # examples read at once: what they leave behind stays in the cache
 
 
 def limited(x: Tensor, target: Range) -> Tensor:
@@ -70,6 +69,8 @@ class TokenNet(OrderedNet):
         read: how many channels the trunk ends in; `width` by default.
         shown: of the given bits [N, G], which each token sees, [tokens, S]; none by default.
     """
+
+    together = 16  # examples read at once: what they leave behind stays in the cache
 
     positions_q: Tensor
     bias_q: Tensor
@@ -207,8 +208,8 @@ class TokenNet(OrderedNet):
 
     def outputs(self, x: NDArray[np.uint8], given: NDArray[np.uint8] | None = None) -> NDArray[np.int32]:
         z = np.empty(x.shape, np.int32)
-        for first in range(0, len(x), _TOGETHER):
-            part = slice(first, first + _TOGETHER)
+        for first in range(0, len(x), self.together):
+            part = slice(first, first + self.together)
             canvas = self.drawn(x[part], None if given is None else given[part])
             nodes = self.read(self.start(len(canvas)), canvas, 0, self.tokens)
             chosen(nodes.cpu().numpy(), np.ascontiguousarray(x[part]), z[part])

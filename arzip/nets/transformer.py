@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from arzip.errors import ModelError
 from arzip.exact.attention import Cache, CausalAttention
+from arzip.exact.attention_kernels import BLOCK
 from arzip.exact.layers import Layer
 from arzip.exact.norm import RMSNorm
 from arzip.exact.product import Product
@@ -37,6 +38,8 @@ class Transformer(TokenNet):
 
     `dropout` silences a share of what blocks add to the stream while training.
     """
+
+    together = BLOCK  # lanes that attention takes side by side
 
     def __init__(self, *, layers: int, heads: int, key: int, inner: int, dropout: float, **tokens: Any) -> None:
         super().__init__(**tokens)
