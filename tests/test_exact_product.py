@@ -71,3 +71,16 @@ def test_bounds_are_proved() -> None:
         product.weight.mul_(1e5)
     with pytest.raises(ModelError, match="weight decay"):
         product.freeze()
+
+
+@pytest.mark.parametrize("allowed", ["high", "medium"])
+def test_a_program_that_lets_torch_cut_operands_is_refused(allowed: str) -> None:
+    product, x = frozen(), operands(3)
+    before = torch.get_float32_matmul_precision()
+    try:
+        torch.set_float32_matmul_precision(allowed)
+        with pytest.raises(ModelError, match="highest"):
+            product.whole(x)
+    finally:
+        torch.set_float32_matmul_precision(before)
+    product.whole(x)

@@ -4,7 +4,7 @@
     fp32   the same integers held in fp32: exact while every partial sum stays below 2**24, which freezing proves.
 
 Exact sums do not depend on their order, so neither engine, thread count, tiling nor TF32 can change a bit, and the
-choice is made by speed alone. Without VNNI `_int_mm` adds pairs of products in saturating 16-bit registers: 7-bit
+choice is made by speed alone. (Products of wider integers, see `product`, do need all bits of fp32.) Without VNNI `_int_mm` adds pairs of products in saturating 16-bit registers: 7-bit
 weights (-64..63) keep 2 * 127 * 64 below 2**15, so it stays right there too, only slow.
 
 An engine also finishes a product: bias, power-of-two scale, rounding and clamp, by `arzip.exact.kernels` on the CPU and
@@ -47,6 +47,18 @@ class Engine:
     def __post_init__(self) -> None:
         if self.kind not in ("int8", "fp32"):
             raise ModelError(f"unknown engine {self.kind!r}; use int8 or fp32")
+
+    def demand_all_bits(self) -> None:
+        """Wants fp32 products of wider integers than int8 whole; raises ModelError where a program let torch cut them.
+
+        With `torch.set_float32_matmul_precision("medium")`, processors with AMX multiply bfloat16, GPUs TF32 or less.
+        """
+        backend = torch.backends.mkldnn if self.device == "cpu" else torch.backends.cuda
+        if backend.matmul.fp32_precision not in ("none", "ieee"):
+            raise ModelError(
+                f"this program lets torch multiply in {backend.matmul.fp32_precision}, which is not exact: call "
+                'torch.set_float32_matmul_precision("highest") before coding'
+            )
 
     @property
     def small(self) -> torch.dtype:

@@ -129,6 +129,7 @@ class Product(Layer):
 
     def part(self, x: Tensor, first: int = 0) -> Tensor:
         """What inputs `first`, `first + 1`, .. add to the sums: integers in fp32, [N, C] -> [N, outputs]."""
+        self.engine.demand_all_bits()
         return x @ self.matrix[first : first + x.shape[1]]
 
     def rounded(self, sums: Tensor) -> Tensor:

@@ -179,6 +179,7 @@ class MADE(OrderedNet):
         self._ends = np.searchsorted(self.degrees, np.arange(self.columns + 1), side="right").astype(np.int64)
 
     def outputs(self, x: NDArray[np.uint8]) -> NDArray[np.int32]:
+        self.engine.demand_all_bits()
         fp32 = self._fp32
         seen = self._windows(torch.from_numpy(x).to(self.engine.device, torch.float32))
         t = torch.baddbmm(fp32["offsets"][0], seen, fp32["first"])
@@ -218,6 +219,7 @@ class _Walk:
     def _open(self) -> None:
         """One product for what all earlier groups contribute to this one."""
         net, g = self._net, self._group
+        net.engine.demand_all_bits()
         earlier = self._known[:, g : g + net.window].reshape(len(self._known), net.inputs - net.columns)
         seen = torch.from_numpy(earlier).to(net.engine.device, torch.float32)
         first, direct = (net._fp32[name][g, : seen.shape[1]] for name in ("first", "direct"))
