@@ -5,8 +5,8 @@
 
 Exact sums do not depend on their order, so neither engine, thread count, tiling nor TF32 can change a bit, and the
 choice is made by speed alone. (Products of wider integers, see `product`, do need all bits of fp32.) Without VNNI
-`_int_mm` adds pairs of products in saturating 16-bit registers: 7-bit weights (-64..63) keep 2 * 127 * 64 below 2**15, so
-it stays right there too, only slow.
+`_int_mm` adds pairs of products in saturating 16-bit registers: 7-bit weights (-64..63) keep 2 * 127 * 64 below 2**15,
+so it stays right there too, only slow.
 
 An engine also finishes a product: bias, power-of-two scale, rounding and clamp, by `arzip.exact.kernels` on the CPU and
 by torch's elementwise operations elsewhere, on numbers that fp32 holds without error.
