@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from arzip.exact.convolution import Convolution, window
 from arzip.exact.fixed import Range, signed8
@@ -47,6 +47,10 @@ class GatedColour(Layer):
         self.stack = GatedStack(channels, layers)
         self.heads = ColourHeads(channels, head, components, source=_HIDDEN)
 
+    def matrices(self) -> list[nn.Parameter]:
+        """The weights of the stacks."""
+        return [m.weight for m in self.stack.modules() if isinstance(m, Product)]
+
     def bits(self, x: Tensor) -> Tensor:
         """Training reading: the code length in bits of all of x [N, H W 3], samples in RGB order."""
         n, height, width = len(x), self.rows, self.columns
@@ -61,7 +65,8 @@ class GatedColour(Layer):
         stream = self.stack(self.above(planes), self.left(planes) + near.permute(0, 3, 1, 2))
         hidden = stream.relu().permute(0, 2, 3, 1).reshape(n * height * width, -1)
         known = torch.from_numpy(residual).float(), torch.from_numpy(colour), torch.from_numpy(prediction).float()
-        return -self.heads.log2_likelihood(hidden, *known).sum()
+        with torch.autocast(x.device.type, enabled=False):  # levels want all bits
+            return -self.heads.log2_likelihood(hidden.float(), *known).sum()
 
     def hidden(self, pixels: Tensor, features: Tensor) -> Tensor:
         """Exact reading of all pixels before the heads: [N, H, W, 3] samples minus 128 to [N, H, W, C]."""
