@@ -14,7 +14,7 @@ from arzip.coding.drive import decode_symbols, encode_symbols
 from arzip.errors import ModelError
 from arzip.exact.bernoulli import bits_of
 from arzip.exact.engine import Engine
-from arzip.nets import pixel_rnn, table_model
+from arzip.nets import table_model
 from arzip.nets.diagonal_bilstm import DiagonalBiLSTM
 from arzip.nets.fronts_of_cells import Fronts, diagonal_fronts, recur, row_fronts
 from arzip.nets.pixel_rnn import PixelRNN
@@ -22,14 +22,24 @@ from arzip.nets.row_lstm import RowLSTM
 from arzip.nets.table_model import TableModel
 from tests.laws import check_causality, check_parity, check_road
 
-ROWS, COLUMNS = 6, 7
+ROWS, COLUMNS = 6, 8
 D = ROWS * COLUMNS
-SIZES = {"variables": D, "rows": ROWS, "channels": 8, "hidden": 5, "head": 6}
+SIZES = {
+    "variables": D,
+    "rows": ROWS,
+    "order": "raster",
+    "above": 2,
+    "aside": 2,
+    "width": 8,
+    "hidden": 5,
+    "dropout": 0.1,
+}
+PIXELS = {**SIZES, "span": 1, "margin": [1, 0, 1, 2]}
 NETS = {
-    "rows": lambda: RowLSTM(**SIZES, margin=0, layers=2),
-    "rows, margin": lambda: RowLSTM(**SIZES, margin=1, layers=1),
-    "diagonals": lambda: DiagonalBiLSTM(**SIZES, margin=0, layers=2),
-    "diagonals, margin": lambda: DiagonalBiLSTM(**SIZES, margin=2, layers=1),
+    "rows": lambda: RowLSTM(**SIZES, span=2, margin=[0, 0, 0, 0], layers=2),
+    "rows, pixels": lambda: RowLSTM(**PIXELS, layers=1),
+    "diagonals": lambda: DiagonalBiLSTM(**SIZES, span=2, margin=[0, 0, 0, 0], layers=2),
+    "diagonals, pixels": lambda: DiagonalBiLSTM(**PIXELS, layers=1),
 }
 FRONTS = {
     "rows": row_fronts(4, 5),
@@ -91,8 +101,9 @@ def test_causality_by_gradient(name: str) -> None:
     logits = net.unrounded(x)
     for d in range(D):
         (slope,) = torch.autograd.grad(logits[:, d].sum(), x, retain_graph=True)
-        assert not slope[:, d:].any(), d
-        assert d == 0 or slope[:, :d].any(), f"pixel {d} sees nothing"
+        token = d // net.span * net.span  # pixels of the same token choose among logits
+        assert not slope[:, token:].any(), d
+        assert token == 0 or slope[:, :token].any(), f"pixel {d} sees nothing"
 
 
 def seen_by(net: PixelRNN, y: int, x: int) -> np.ndarray:
@@ -106,7 +117,8 @@ def test_what_a_pixel_sees() -> None:
     """Of all pixels before: the Diagonal BiLSTM all but the end of the row above, of which no cell knows before the row
     is over; the Row LSTM those in a triangle, with their windows."""
     torch.manual_seed(0)
-    sizes = {"variables": 15 * 15, "rows": 15, "margin": 0, "channels": 8, "hidden": 8, "head": 8, "layers": 1}
+    sizes = {"variables": 15 * 15, "rows": 15, "order": "raster", "span": 1, "margin": [0, 0, 0, 0], "layers": 1}
+    sizes |= {"above": 3, "aside": 3, "width": 8, "hidden": 8, "dropout": 0.0}
     y, x = 6, 4
     before = np.arange(225).reshape(15, 15) < y * 15 + x
     every = before.copy()
@@ -135,9 +147,9 @@ def test_freezing_costs_next_to_nothing(name: str) -> None:
 def test_neither_engines_nor_threads_nor_sizes_change_a_word(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     words, samples = set(), []
     threads = torch.get_num_threads()
-    for chunk, lanes, kind, count in ((1, 1, "fp32", 1), (7, 11, "int8", 2), (500, 500, "fp32", 2)):
+    for chunk, together, kind, count in ((1, 1, "fp32", 1), (7, 3, "int8", 2), (500, 500, "fp32", 2)):
         monkeypatch.setattr(table_model, "_CHUNK", chunk)
-        monkeypatch.setattr(pixel_rnn, "_LANES", lanes)
+        monkeypatch.setattr(PixelRNN, "together", together)
         try:
             torch.set_num_threads(count)
             words.add(encode_symbols(placed(name, kind), table(50)).words)
@@ -199,17 +211,10 @@ def test_cells_of_a_front_see_their_neighbours_in_the_front_before(name: str) ->
         before = {index: cell for index, cell in now.items() if index in range(first, end)}
 
 
-def test_a_margin_must_leave_something() -> None:
-    with pytest.raises(ModelError, match="margin of 3"):
-        RowLSTM(**SIZES, margin=3, layers=1)
-    with pytest.raises(ModelError, match="make no picture"):
-        DiagonalBiLSTM(**{**SIZES, "variables": 43}, margin=0, layers=1)
-
-
 @pytest.mark.parametrize("name", NETS)
 def test_a_broken_bound_is_refused(name: str) -> None:
     net = trained(name)
     net.freeze()
-    net.inner.weight_q[:, 2] = 32767
+    net.layers[0].up.weight_q[:, 2] = 32767
     with pytest.raises(ModelError, match="beyond"):
         net.check()

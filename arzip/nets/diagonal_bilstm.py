@@ -1,20 +1,22 @@
 """Diagonal BiLSTM: LSTMs along the diagonals of a picture, one from each upper corner, that see all before.
 
-    left to right    h(y, x) = LSTM(t(y, x), h(y, x - 1), h(y - 1, x)),   read at (y, x)
-    right to left    h(y, x) = LSTM(t(y, x), h(y, x + 1), h(y - 1, x)),   read a row later, at (y + 1, x)
+    left to right    h(y, x) = LSTM(n(y, x), h(y, x - 1), h(y - 1, x)),   read at (y, x);   n = norm(t)
+    right to left    h(y, x) = LSTM(n(y, x), h(y, x + 1), h(y - 1, x)),   read a row later, at (y + 1, x)
 
 (van den Oord et al. 2016 [1], section 3.2.) Input to state is 1 x 1, state to state sees two cells of the diagonal
 before, and a diagonal is computed at once; reading the second map a row later keeps the future out. The paper adds both
-maps before the 1 x 1 convolution back to the stream, here each has its own part of it. (One pixel stays unseen, in the
-paper's net too: the last of the row above, which with mask A no cell of that row knows.)
+maps before the 1 x 1 convolution back to the stream, here each has its own part of it. (Without the patch of a token,
+see `token_net`, the end of the row above would stay unseen, as in the paper: with mask A no cell of that row knows it.)
 
-To decode, the first map goes on by a cell a pixel. The second needs whole rows, hence it walks through a row when the
+To decode, the first map goes on by a cell a token. The second needs whole rows, hence it walks through a row when the
 row is complete; all layers can, for what their cells see of that row is known by then.
 
 [1] https://arxiv.org/abs/1601.06759
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,10 +26,12 @@ from torch.nn.functional import pad
 from arzip.exact.fixed import wide
 from arzip.exact.gates import SUM_POINT
 from arzip.exact.layers import Layer
+from arzip.exact.norm import RMSNorm
 from arzip.exact.product import Product
 from arzip.nets.front_kernels import HIDDEN, exact
 from arzip.nets.fronts_of_cells import Fronts, diagonal_fronts, recur
-from arzip.nets.pixel_rnn import OPERAND, STREAM, CellLayer, PixelRNN, inner_size, limited
+from arzip.nets.pixel_rnn import CellLayer, PixelRNN
+from arzip.nets.token_net import BRANCH, OPERAND, STREAM
 
 __all__ = ["DiagonalBiLSTM"]
 
@@ -35,30 +39,21 @@ _SUMS = wide(SUM_POINT)
 
 
 class DiagonalBiLSTM(PixelRNN):
-    """`layers` layers of `hidden` cells a pixel and direction; the rest as in `PixelRNN`."""
+    """`layers` layers of `hidden` cells a token and direction; the rest as in `PixelRNN`."""
 
-    def __init__(
-        self, *, variables: int, rows: int, margin: int, channels: int, hidden: int, layers: int, head: int
-    ) -> None:
-        height, width = inner_size(variables, rows, margin)
-        super().__init__(
-            variables=variables,
-            rows=rows,
-            margin=margin,
-            channels=channels,
-            head=head,
-            order=diagonal_fronts(height, width, mirrored=False).order,
-            layers=[_DiagonalLayer(channels, hidden, height, width) for _ in range(layers)],
-        )
+    def __init__(self, *, hidden: int, layers: int, dropout: float, **tokens: Any) -> None:
+        super().__init__(**tokens)
+        cells: list[CellLayer] = [_DiagonalLayer(self.width, hidden, *self.grid) for _ in range(layers)]
+        self.stack(cells, diagonal_fronts(*self.grid, mirrored=False), dropout)
 
 
 class _Direction(Layer):
     """The cells of one direction; `fronts` are its diagonals."""
 
-    def __init__(self, channels: int, hidden: int, fronts: Fronts) -> None:
+    def __init__(self, channels: int, length: int, hidden: int, fronts: Fronts) -> None:
         super().__init__()
         self.hidden, self.fronts = hidden, fronts
-        self.input = Product(channels, 4 * hidden, source=OPERAND, target=_SUMS)
+        self.input = Product(channels, 4 * hidden, source=OPERAND, target=_SUMS, length=length)
         self.state = Product(2 * hidden, 4 * hidden, source=HIDDEN, target=_SUMS)
         with torch.no_grad():
             self.input.bias[hidden : 2 * hidden] = 1.0  # gates that keep, to begin with
@@ -72,9 +67,10 @@ class _DiagonalLayer(CellLayer):
     def __init__(self, channels: int, hidden: int, height: int, width: int) -> None:
         super().__init__()
         fronts = [diagonal_fronts(height, width, mirrored=mirrored) for mirrored in (False, True)]
-        self.channels = channels
-        self.left, self.right = (_Direction(channels, hidden, f) for f in fronts)
-        self.up = Product(2 * hidden, channels, source=HIDDEN, target=STREAM)
+        self.channels, self.columns = channels, width
+        self.norm = RMSNorm(channels, source=STREAM, target=OPERAND)
+        self.left, self.right = (_Direction(channels, self.norm.length, hidden, f) for f in fronts)
+        self.up = Product(2 * hidden, channels, source=HIDDEN, target=BRANCH)
         left, right = (f.order for f in fronts)
         self._to_right = torch.from_numpy(np.argsort(left)[right])
         # Of each cell the one above it, in the right direction's order; above the first row, one more that is zero.
@@ -82,12 +78,14 @@ class _DiagonalLayer(CellLayer):
         self._above = torch.from_numpy(above[left - width])
 
     def forward(self, stream: Tensor) -> Tensor:
-        x = limited(stream, OPERAND)
-        right = pad(self.right(x.index_select(0, self._to_right)), (0, 0, 0, 0, 0, 1))
-        return self.up(torch.cat([self.left(x), right.index_select(0, self._above)], dim=2))  # type: ignore[no-any-return]
+        x = self.norm(stream)
+        with torch.autocast(stream.device.type, enabled=False):  # many small products
+            left, right = self.left(x.float()), self.right(x.float().index_select(0, self._to_right))
+        right = pad(right, (0, 0, 0, 0, 0, 1))
+        return self.up(torch.cat([left, right.index_select(0, self._above)], dim=2))  # type: ignore[no-any-return]
 
-    def reading(self, width: int, lanes: int) -> _DiagonalState:
-        return _DiagonalState(self, width, lanes)
+    def reading(self, lanes: int) -> _DiagonalState:
+        return _DiagonalState(self, lanes)
 
 
 class _Line:
@@ -103,7 +101,8 @@ class _Line:
 
     def advance(self, x: Tensor, first: int) -> None:
         """The next cells, from `first` on, of x [n, lanes, C] as it enters."""
-        sums = self._direction.input.whole(x.flatten(0, 1)).cpu().numpy().reshape(*x.shape[:2], -1)
+        flat = self._direction.input.whole(x.flatten(0, 1))
+        sums = flat.view(*x.shape[:2], flat.shape[1]).cpu().numpy()
         if first == 0:
             self._c[:] = 0
         for column, entering in enumerate(sums, start=first):
@@ -117,14 +116,14 @@ class _Line:
 class _DiagonalState:
     """Of one row: the stream as it enters, and both lines; the right one is a row behind."""
 
-    def __init__(self, layer: _DiagonalLayer, width: int, lanes: int) -> None:
-        self._layer, self._width = layer, width
+    def __init__(self, layer: _DiagonalLayer, lanes: int) -> None:
+        self._layer, self._width, width = layer, layer.columns, layer.columns
         self._x = torch.zeros(width, lanes, layer.channels, device=layer.engine.device)
         self._left, self._right = (_Line(direction, width, lanes) for direction in (layer.left, layer.right))
 
     def advance(self, stream: Tensor, first: int) -> Tensor:
         end = first + len(stream)
-        x = self._x[first:end].copy_(stream.clamp(OPERAND.low, OPERAND.high))
+        x = self._x[first:end].copy_(self._layer.norm.whole(stream.flatten(0, 1)).view(stream.shape))
         self._left.advance(x, first)
         right = self._right.h[1 + self._width - end : 1 + self._width - first].flip(0)
         return self._layer.up.whole(torch.cat([self._left.h[first + 1 : end + 1], right], dim=2).flatten(0, 1))

@@ -1,15 +1,17 @@
 """Row LSTM: an LSTM that goes down a picture, a row a step, with convolutions along the row.
 
-    i, f, o, g = K_is * t + K_ss * h_above + b      c = f c_above + i g      h = o tanh(c)
+    i, f, o, g = K_is * norm(t) + K_ss * h_above + b      c = f c_above + i g      h = o tanh(c)
 
 (van den Oord et al. 2016 [1], section 3.1.) K_is, input to state, has k = 3 and mask B: it sees the stream of the
-pixel and of its left neighbour, for all rows at once. K_ss, state to state, has k = 3 too and sees three cells of the
-row above, hence a triangle of all rows. To decode, K_ss is one product a row, and a pixel costs K_is and its cell.
+token and of its left neighbour, for all rows at once. K_ss, state to state, has k = 3 too and sees three cells of the
+row above, hence a triangle of all rows. To decode, K_ss is one product a row, and a token costs K_is and its cell.
 
 [1] https://arxiv.org/abs/1601.06759
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,10 +20,12 @@ from torch.nn.functional import pad
 
 from arzip.exact.fixed import wide
 from arzip.exact.gates import SUM_POINT
+from arzip.exact.norm import RMSNorm
 from arzip.exact.product import Product
 from arzip.nets.front_kernels import HIDDEN, exact
 from arzip.nets.fronts_of_cells import Fronts, recur, row_fronts
-from arzip.nets.pixel_rnn import OPERAND, STREAM, CellLayer, PixelRNN, inner_size, limited
+from arzip.nets.pixel_rnn import CellLayer, PixelRNN
+from arzip.nets.token_net import BRANCH, OPERAND, STREAM
 
 __all__ = ["RowLSTM"]
 
@@ -29,51 +33,44 @@ _SUMS = wide(SUM_POINT)
 
 
 class RowLSTM(PixelRNN):
-    """`layers` layers of `hidden` cells a pixel; the rest as in `PixelRNN`."""
+    """`layers` layers of `hidden` cells a token; the rest as in `PixelRNN`."""
 
-    def __init__(
-        self, *, variables: int, rows: int, margin: int, channels: int, hidden: int, layers: int, head: int
-    ) -> None:
-        height, width = inner_size(variables, rows, margin)
-        fronts = row_fronts(height, width)
-        super().__init__(
-            variables=variables,
-            rows=rows,
-            margin=margin,
-            channels=channels,
-            head=head,
-            order=fronts.order,
-            layers=[_RowLayer(channels, hidden, fronts) for _ in range(layers)],
-        )
+    def __init__(self, *, hidden: int, layers: int, dropout: float, **tokens: Any) -> None:
+        super().__init__(**tokens)
+        fronts = row_fronts(*self.grid)
+        self.stack([_RowLayer(self.width, hidden, fronts) for _ in range(layers)], fronts, dropout)
 
 
 class _RowLayer(CellLayer):
     def __init__(self, channels: int, hidden: int, fronts: Fronts) -> None:
         super().__init__()
         self.channels, self.hidden, self.fronts = channels, hidden, fronts
-        self.input = Product(2 * channels, 4 * hidden, source=OPERAND, target=_SUMS)
+        self.norm = RMSNorm(channels, source=STREAM, target=OPERAND)
+        length = self.norm.length * 3 // 2  # of two, whose length is sqrt(2) times that of one
+        self.input = Product(2 * channels, 4 * hidden, source=OPERAND, target=_SUMS, length=length)
         self.state = Product(3 * hidden, 4 * hidden, source=HIDDEN, target=_SUMS)
-        self.up = Product(hidden, channels, source=HIDDEN, target=STREAM)
+        self.up = Product(hidden, channels, source=HIDDEN, target=BRANCH)
         with torch.no_grad():
             self.input.bias[hidden : 2 * hidden] = 1.0  # gates that keep, to begin with
 
     def forward(self, stream: Tensor) -> Tensor:
-        x = limited(stream, OPERAND).view(-1, self.fronts.indices, *stream.shape[1:])
+        x = self.norm(stream).view(-1, self.fronts.indices, *stream.shape[1:])
         pairs = torch.cat([pad(x[:, :-1], (0, 0, 0, 0, 1, 0)), x], dim=3)
-        pairs = pairs.view(*stream.shape[:2], -1)
-        bias = self.input.bias + self.state.bias
-        hidden = recur(pairs, self.input.weight, bias, self.state.weight, self.fronts)
+        with torch.autocast(stream.device.type, enabled=False):  # many small products
+            bias = self.input.bias + self.state.bias
+            pairs = pairs.view(*stream.shape[:2], -1).float()
+            hidden = recur(pairs, self.input.weight, bias, self.state.weight, self.fronts)
         return self.up(hidden)  # type: ignore[no-any-return]
 
-    def reading(self, width: int, lanes: int) -> _RowState:
-        return _RowState(self, width, lanes)
+    def reading(self, lanes: int) -> _RowState:
+        return _RowState(self, lanes)
 
 
 class _RowState:
     """Of one row: the stream as it enters, h, c (overwritten from left to right), and sums from the row above."""
 
-    def __init__(self, layer: _RowLayer, width: int, lanes: int) -> None:
-        device = layer.engine.device
+    def __init__(self, layer: _RowLayer, lanes: int) -> None:
+        device, width = layer.engine.device, layer.fronts.indices
         self._layer = layer
         self._x = torch.zeros(width + 1, lanes, layer.channels, device=device)  # a column of zeros at the left
         self._h = torch.zeros(width + 2, lanes, layer.hidden, device=device)  # and one at either side
@@ -82,7 +79,7 @@ class _RowState:
 
     def advance(self, stream: Tensor, first: int) -> Tensor:
         end = first + len(stream)
-        self._x[first + 1 : end + 1] = stream.clamp(OPERAND.low, OPERAND.high)
+        self._x[first + 1 : end + 1] = self._layer.norm.whole(stream.flatten(0, 1)).view(stream.shape)
         pairs = torch.cat([self._x[first:end], self._x[first + 1 : end + 1]], dim=2)
         h = torch.empty(stream.shape[:2] + self._h.shape[2:])
         sums, c = self._layer.input.whole(pairs.flatten(0, 1)).cpu(), self._c[first:end]
@@ -98,4 +95,4 @@ class _RowState:
     def close(self) -> None:
         seen = torch.cat([self._h[:-2], self._h[1:-1], self._h[2:]], dim=2)
         sums = self._layer.state.whole(seen.flatten(0, 1)).cpu()
-        self._above = sums.view(*seen.shape[:2], -1)
+        self._above = sums.view(*seen.shape[:2], sums.shape[1])
