@@ -15,18 +15,18 @@ from arzip.exact.engine import Engine
 from arzip.exact.recurrent import GRU, LSTM, SUMS, Recurrent
 from arzip.nets import char_rnn
 from arzip.nets.char_rnn import CharRNN, TextModel
+from arzip.nets.char_transformer import CharTransformer
 from arzip.training.publish import train_and_publish
 from tests.laws import check_causality, check_parity, check_road
 
 TEXT = np.frombuffer(Path(arzip.__file__).with_name("container.py").read_bytes(), np.uint8)
 RECIPE = """
 id = "tiny-{cell}"
-net = "char_rnn"
+net = "{net}"
 corpus = "texts"
 seed = 3
 [architecture]
-cell = "{cell}"
-units = 40
+{architecture}
 [data]
 file = "texts.txt"
 window = 32
@@ -39,9 +39,28 @@ validate_every = 80
 """
 
 
-def placed(cell: str, kind: str = "fp32") -> TextModel:
+CELLS = 'cell = "{cell}"\nunits = 40'
+BLOCKS = "width = 32\nlayers = 1\nheads = 2\nkey = 8\ninner = 64\nwindow = 32\ndropout = 0.0"
+
+
+def recipe_of(family: str) -> str:
+    blocks = family == "transformer"
+    architecture = BLOCKS if blocks else CELLS.format(cell=family)
+    return RECIPE.format(cell=family, net="char_transformer" if blocks else "char_rnn", architecture=architecture)
+
+
+FAMILIES = ["gru", "lstm", "transformer"]
+
+
+def unplaced(family: str) -> CharRNN | CharTransformer:
     torch.manual_seed(0)
-    net = CharRNN(cell=cell, units=24)
+    if family == "transformer":
+        return CharTransformer(width=24, layers=2, heads=2, key=8, inner=32, window=20, dropout=0.1).eval()
+    return CharRNN(cell=family, units=24)
+
+
+def placed(family: str, kind: str = "fp32") -> TextModel:
+    net = unplaced(family)
     with torch.no_grad():
         for parameter in net.parameters():
             parameter.mul_(3.0)
@@ -100,7 +119,7 @@ def test_cells_at_the_extremes(family: type[Recurrent]) -> None:
         assert int(h.abs().max()) <= 127
 
 
-@pytest.mark.parametrize("cell", ["gru", "lstm"])
+@pytest.mark.parametrize("cell", FAMILIES)
 @pytest.mark.parametrize("size", [0, 1, 17, 300])
 def test_laws(cell: str, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(char_rnn, "_LANE", 32)
@@ -110,14 +129,14 @@ def test_laws(cell: str, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     check_road(placed(cell), TEXT[:size])
 
 
-@pytest.mark.parametrize("cell", ["gru", "lstm"])
+@pytest.mark.parametrize("cell", FAMILIES)
 def test_causality(cell: str) -> None:
     changed = TEXT[:200].copy()
     changed[90] ^= 1
     check_causality(placed(cell), TEXT[:200], changed, 91)
 
 
-@pytest.mark.parametrize("cell", ["gru", "lstm"])
+@pytest.mark.parametrize("cell", FAMILIES)
 def test_engines_agree(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(char_rnn, "_LANE", 64)
     assert len({encode_symbols(placed(cell, kind), TEXT[:700]).words for kind in ("fp32", "int8")}) == 1
@@ -125,12 +144,39 @@ def test_engines_agree(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
     np.testing.assert_array_equal(*samples)
 
 
-@pytest.mark.parametrize("cell", ["gru", "lstm"])
+def test_a_transformer_walks_as_it_was_trained() -> None:
+    net, x = unplaced("transformer"), TEXT[:20]
+    with torch.no_grad():
+        real = float(net.bits(torch.from_numpy(x.astype(np.int64))[:, None]))
+    net.freeze()
+    net.place(Engine("fp32", "cpu"))
+    assert abs(float(TextModel(net).code_lengths(x).sum()) / real - 1) < 0.003
+
+
+def test_a_transformer_forgets_half_a_window_at_once() -> None:
+    """One layer, a window of 20: byte 12 is still seen at 23, byte 2 is not; at 19 it was."""
+    torch.manual_seed(0)
+    net = CharTransformer(width=24, layers=1, heads=2, key=8, inner=32, window=20, dropout=0.0)
+    net.freeze()
+    net.place(Engine("fp32", "cpu"))
+
+    def row(at: int, changed: int) -> np.ndarray:
+        text = TEXT[:24].copy()
+        text[changed] ^= 1
+        return TextModel(net).rows(text)[at]
+
+    before = TextModel(net).rows(TEXT[:24])
+    assert not np.array_equal(row(23, 12), before[23])
+    assert not np.array_equal(row(19, 2), before[19])
+    np.testing.assert_array_equal(row(23, 2), before[23])
+
+
+@pytest.mark.parametrize("cell", FAMILIES)
 def test_train_publish_compress_continue(cell: str, tmp_path: Path) -> None:
     (tmp_path / "texts").mkdir()
     documents = [TEXT[at : at + 160].tobytes() for at in range(0, len(TEXT), 160)]
     (tmp_path / "texts/texts.txt").write_bytes(b"\0".join(documents))
-    (tmp_path / "recipe.toml").write_text(RECIPE.format(cell=cell))
+    (tmp_path / "recipe.toml").write_text(recipe_of(cell))
     train_and_publish(tmp_path / "recipe.toml", output=tmp_path / "m", runs=tmp_path / "runs", device="cpu")
     model = arzip.load(str(tmp_path / "m"))
     bits = model.bits(TEXT)

@@ -81,7 +81,11 @@ class CausalAttention(Layer):
     def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Training reading, in floats: [N, T, H K] twice and [N, T, H V] -> [N, T, H V]."""
         q, k, v = (t.view(*t.shape[:2], self.heads, -1).transpose(1, 2) for t in (q, k, v))
-        distances, future = (torch.from_numpy(a).to(q.device) for a in (self._distances, self._future))
+        count = q.shape[2]  # the first positions, or all
+        distances, future = (
+            torch.from_numpy(np.ascontiguousarray(a[:count, :count])).to(q.device)
+            for a in (self._distances, self._future)
+        )
         offsets = (self.offsets * math.log(2)).index_select(1, distances.flatten())
         bias = offsets.view(-1, *distances.shape).masked_fill(future, -math.inf)
         weights = torch.matmul(q * math.log(2), k.transpose(2, 3)).add_(bias).softmax(dim=3)

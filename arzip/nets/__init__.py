@@ -9,6 +9,7 @@ from typing import Any
 from arzip.causal import Causal
 from arzip.exact.layers import Layer
 from arzip.nets.char_rnn import CharRNN, TextModel
+from arzip.nets.char_transformer import CharTransformer
 from arzip.nets.colour_model import ColourModel
 from arzip.nets.diagonal_bilstm import DiagonalBiLSTM
 from arzip.nets.ensemble import Ensemble
@@ -48,6 +49,7 @@ class Family:
 
 NETS = {
     "char_rnn": Family(CharRNN, TextModel, "bytes"),
+    "char_transformer": Family(CharTransformer, TextModel, "bytes"),
     "diagonal_bilstm": Family(DiagonalBiLSTM, TableModel, "table"),
     "ensemble": Family(Ensemble, TableModel, "table"),
     "fvsbn": Family(FVSBN, TableModel, "table"),

@@ -64,6 +64,7 @@ def _stream_loss(net: nn.Module, batch: tuple[Tensor, ...]) -> tuple[Tensor, Ten
 
 TASKS = {
     "char_rnn": Task(TextSampler, _own_loss),
+    "char_transformer": Task(TextSampler, _own_loss),
     "diagonal_bilstm": Task(TableSampler, _binary_loss),
     "ensemble": Task(HeldOutSampler, _binary_loss),
     "fvsbn": Task(TableSampler, _binary_loss),
