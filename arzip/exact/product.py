@@ -97,7 +97,9 @@ class Product(Layer):
 
     def _reach(self, weight: Tensor) -> Tensor:
         """What no sum of weighted inputs exceeds, whole or in part, per output."""
-        reach = weight.abs().sum(dim=0) * self.source.magnitude
+        positive, negative = weight.clamp(min=0).sum(dim=0), weight.clamp(max=0).sum(dim=0)
+        low, high = self.source.low, self.source.high
+        reach = torch.maximum(positive * high + negative * low, -(positive * low + negative * high))
         if self.length is None:
             return reach
         return torch.minimum(reach, torch.linalg.vector_norm(weight, dim=0) * self.length * (1 + 1e-6))

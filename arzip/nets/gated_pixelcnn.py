@@ -30,7 +30,7 @@ from arzip.exact.layers import Layer
 from arzip.exact.norm import RMSNorm
 from arzip.exact.product import Product
 from arzip.nets.token_grid import Neighbourhood
-from arzip.nets.token_net import BRANCH, OPERAND, STREAM, TokenNet
+from arzip.nets.token_net import BRANCH, OPERAND, STREAM, TokenNet, added
 
 __all__ = ["GatedPixelCNN"]
 
@@ -103,4 +103,4 @@ class GatedLayer(Layer):
         more, across = torch.split(both, self._cut, dim=1)
         seen = self.beside.read(beside, self.normal_h.whole(h.flatten(0, 1)).view(h.shape), first)
         sums = self.horizontal.whole(seen.flatten(0, 1)) + across
-        return v + more.view(v.shape), h + self.out.whole(gated(sums)).view(h.shape)
+        return added(v, more.contiguous()), added(h, self.out.whole(gated(sums)))

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from arzip.exact.layers import Layer
 from arzip.nets.fronts_of_cells import Fronts
-from arzip.nets.token_net import TokenNet
+from arzip.nets.token_net import TokenNet, added
 
 __all__ = ["CellLayer", "LayerState", "PixelRNN"]
 
@@ -80,7 +80,7 @@ class PixelRNN(TokenNet):
             part: Any = slice(h.shape[1] - (end - first), h.shape[1] - (end - first) + count)
             stream = h[:, part].transpose(0, 1).contiguous()
             for layer in state:
-                stream += layer.advance(stream, column).view(stream.shape)
+                stream = added(stream, layer.advance(stream, column))
             if column + count == columns:
                 for layer in state:
                     layer.close()

@@ -23,7 +23,7 @@ from arzip.exact.layers import Layer
 from arzip.exact.norm import RMSNorm
 from arzip.exact.product import Product
 from arzip.nets.token_grid import Neighbourhood
-from arzip.nets.token_net import BRANCH, OPERAND, RECTIFIED, STREAM, TokenNet, limited
+from arzip.nets.token_net import BRANCH, OPERAND, RECTIFIED, STREAM, TokenNet, added, limited
 
 __all__ = ["MASK_B", "PixelCNN"]
 
@@ -78,4 +78,4 @@ class Block(Layer):
         """Exact reading of positions `first` and on, [N, t, width]."""
         narrow = self.narrow.whole(self.norm.whole(h.flatten(0, 1))).view(*h.shape[:2], self.channels)
         seen = self.around.read(known, narrow, first).flatten(0, 1)
-        return h + self.widen.whole(self.look.whole(seen)).view(h.shape)
+        return added(h, self.widen.whole(self.look.whole(seen)))

@@ -32,7 +32,7 @@ from arzip.exact.layers import Layer
 from arzip.exact.norm import RMSNorm
 from arzip.exact.product import Product
 from arzip.nets.token_grid import Neighbourhood
-from arzip.nets.token_net import BRANCH, OPERAND, PROJECTED, RECTIFIED, STREAM, TokenNet, limited
+from arzip.nets.token_net import BRANCH, OPERAND, PROJECTED, RECTIFIED, STREAM, TokenNet, added, limited
 
 __all__ = ["PixelSNAIL"]
 
@@ -100,7 +100,7 @@ class Residual(Layer):
         """Exact reading of positions `first` and on, [N, t, width]."""
         n = self.norm.whole(h.flatten(0, 1)).view(h.shape)
         inner = self.near.whole(self.around.read(state, n, first).flatten(0, 1))
-        return h + glu(self.out.whole(inner)).view(h.shape)
+        return added(h, glu(self.out.whole(inner)))
 
 
 class Attending(Layer):
@@ -132,4 +132,4 @@ class Attending(Layer):
         projected = self.project.whole(n).view(*h.shape[:2], sum(self._cut))
         q, k, v = torch.split(projected, self._cut, dim=2)
         y = self.attention.advance(state, q, k, v, first)
-        return h + glu(self.out.whole(y.flatten(0, 1))).view(h.shape)
+        return added(h, glu(self.out.whole(y.flatten(0, 1))))

@@ -40,11 +40,11 @@ from arzip.exact.product import Product
 from arzip.nets.table_model import OrderedNet
 from arzip.nets.token_kernels import chosen, descend, patches, pick
 
-__all__ = ["BIT", "BRANCH", "OPERAND", "PROJECTED", "RECTIFIED", "STREAM", "TokenNet", "TokenWalk", "limited"]
+__all__ = ["BIT", "BRANCH", "OPERAND", "PROJECTED", "RECTIFIED", "STREAM", "TokenNet", "TokenWalk", "added", "limited"]
 
 BIT = Range(0, 0, 1)
-BRANCH = Range(10, -(1 << 19), 1 << 19)  # what is added to a residual stream
-STREAM = Range(10, -(1 << 24) + 1, (1 << 24) - 1)  # the sum of up to 30 of those and a place
+BRANCH = Range(10, -(1 << 22), 1 << 22)  # what is added to a residual stream: last layers speak up, to 1,500 and more
+STREAM = Range(10, -(1 << 23), 1 << 23)
 OPERAND = Range(8, -5800, 5800)  # holds what a norm of up to 512 channels gives
 PROJECTED = Range(8, -4095, 4095)  # queries, keys and values
 RECTIFIED = Range(6, 0, 1279)  # coarse, to leave bits to the many weights of what follows
@@ -54,6 +54,11 @@ def limited(x: Tensor, target: Range) -> Tensor:
     """Training reading of a product's range: floats are clamped where integers will be; with `low = 0` a rectifier."""
     unit = 1 << target.point
     return nn.functional.hardtanh(x, target.low / unit, target.high / unit)
+
+
+def added(stream: Tensor, branch: Tensor) -> Tensor:
+    """Exact reading of a sum on a stream, integers in fp32 of any shapes with as many elements."""
+    return (stream + branch.view(stream.shape)).clamp_(STREAM.low, STREAM.high)
 
 
 class TokenNet(OrderedNet):

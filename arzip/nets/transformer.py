@@ -26,7 +26,7 @@ from arzip.exact.attention_kernels import BLOCK
 from arzip.exact.layers import Layer
 from arzip.exact.norm import RMSNorm
 from arzip.exact.product import Product
-from arzip.nets.token_net import BRANCH, OPERAND, PROJECTED, RECTIFIED, STREAM, TokenNet, limited
+from arzip.nets.token_net import BRANCH, OPERAND, PROJECTED, RECTIFIED, STREAM, TokenNet, added, limited
 
 __all__ = ["Transformer"]
 
@@ -88,6 +88,6 @@ class Block(Layer):
         projected = self.project.whole(self.before.whole(h.flatten(0, 1))).view(*h.shape[:2], sum(self._cut))
         q, k, v = torch.split(projected, self._cut, dim=2)
         y = self.attention.advance(cache, q, k, v, first)
-        h = h + self.mix.whole(y.flatten(0, 1)).view(h.shape)
+        h = added(h, self.mix.whole(y.flatten(0, 1)))
         inner = self.up.whole(self.between.whole(h.flatten(0, 1)))
-        return h + self.down.whole(inner).view(h.shape)
+        return added(h, self.down.whole(inner))
