@@ -9,6 +9,8 @@ made      which units and pixels a row of the picture sees: the masks of its fir
 ensemble  a bar for the share of each member
 transformer, pixelsnail  what each head of attention adds to the score of a token for its distance, one picture a head,
           layer by layer: the looking token in the middle of the last row, white is favoured
+gated_pixelcnn, pixelcnn, row_lstm, diagonal_bilstm  what 32 channels of the stream see in a token's patch, those with
+          the largest weights
 wavenet   what a sample (upper half) and its change (lower half) enter as: a row for each channel, from the most
           negative class to the most positive
 """
@@ -95,6 +97,16 @@ def attention(net: object) -> np.ndarray:
     return tiles(pictures, len(pictures))
 
 
+def patches(net: object) -> np.ndarray:
+    weights = scaled(net.first.weight_q.numpy().T.astype(float))
+    y, x = np.divmod(net.index[0], net.canvas[1])
+    inner = slice(net.frame[0] - net.aside, net.frame[0] + net.span + net.aside)
+    seen = np.zeros((len(weights), int(y.max()) + 1, net.canvas[1]))
+    seen[:, y, x] = weights
+    loudest = np.argsort(-np.abs(net.first.weight_q.numpy()).sum(axis=0))[:32]
+    return np.kron(tiles(seen[np.sort(loudest)][:, :, inner], 8), np.ones((3, 3))).astype(np.uint8)
+
+
 def wavenet(net: object) -> np.ndarray:
     tables = [scaled(table.table_q.numpy().T.astype(float)) for table in (net.sample, net.change)]
     return tiles(np.stack([np.kron(table, np.ones((5, 2))) for table in tables]), 1)
@@ -108,6 +120,7 @@ def main() -> None:
     model = load(given.model)
     drawn = {"ensemble": ensemble, "fvsbn": fvsbn, "made": made, "nade": nade, "wavenet": wavenet}
     drawn |= {"pixelsnail": attention, "transformer": attention}
+    drawn |= dict.fromkeys(("gated_pixelcnn", "pixelcnn", "row_lstm", "diagonal_bilstm"), patches)
     picture = drawn[model.family](model.net)
     given.output.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(picture).save(given.output, optimize=True)
