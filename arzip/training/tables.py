@@ -1,7 +1,8 @@
 """Batches of examples from a table with the parts train, valid and test: packed bits, or digits in levels of gray.
 
 `train` is drawn from, `valid` chooses, `test` is never touched here. A picture may be moved by a pixel now and then,
-which gives a net more of the digits it will meet; the last batches of a run see the examples as they are.
+which gives a net more of the digits it will meet; the last batches of a run see the examples as they are. Binarised
+digits may be drawn anew from their levels of gray, see `binarising`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from arzip.errors import UnsupportedInput
+from arzip.training.binarising import training_grays
 
 __all__ = ["HeldOutSampler", "LabelledSampler", "TableSampler", "read_labelled", "read_table"]
 
@@ -83,6 +85,8 @@ class _Settings:
     rows: int  # of an example that is a picture; 1 for a table
     moved: float  # share of examples moved by up to a pixel in each direction
     settle: int  # batch from which none is moved
+    grays: str | None = None  # MNIST's training images in the corpus' folder: examples are binarised anew
+    anew: int = 0  # batch from which they are
 
 
 class TableSampler:
@@ -95,6 +99,10 @@ class TableSampler:
         if missing:
             raise UnsupportedInput(f"{folder / self.settings.file}: has no part {missing.pop()!r} to train with")
         self.train, self._valid = parts["train"], parts["valid"]
+        self._grays: NDArray[np.float32] | None = None
+        if self.settings.grays is not None:
+            images = folder / self.settings.grays
+            self._grays = training_grays(_idx(images), self._valid, images)
         self.random = np.random.default_rng(seed)
         self.drawn = 0
 
@@ -103,7 +111,11 @@ class TableSampler:
 
     def batch(self, count: int) -> tuple[Tensor, ...]:
         """Examples drawn with replacement."""
-        x = self.train[self.random.integers(0, len(self.train), count)]
+        if self._grays is not None and self.drawn >= self.settings.anew:
+            gray = self._grays[self.random.integers(0, len(self._grays), count)]
+            x = (self.random.random(gray.shape, np.float32) < gray).astype(np.uint8)
+        else:
+            x = self.train[self.random.integers(0, len(self.train), count)]
         if self.settings.moved and self.drawn < self.settings.settle:
             x = self._moved(x.reshape(count, self.settings.rows, -1)).reshape(count, -1)
         self.drawn += 1
