@@ -39,10 +39,11 @@ def training_grays(levels: NDArray[np.uint8], valid: NDArray[np.uint8], path: Pa
 
     Raises UnsupportedInput if these are other images.
     """
-    gray = levels.astype(np.float32) / 255
+    gray = levels.astype(np.float32) / np.float32(255)
     held_out = behind(valid, gray)
     impossible = (valid > (levels[held_out] > 0)) | (valid < (levels[held_out] == 255))
     found = np.unique(held_out[~impossible.any(axis=1)])
     if len(found) < (1 - _DOUBLES) * len(valid):
         raise UnsupportedInput(f"{path}: not the images that the validation part was drawn from")
-    return np.delete(gray, held_out, axis=0)
+    kept: NDArray[np.float32] = np.delete(gray, held_out, axis=0)
+    return kept
