@@ -29,7 +29,7 @@ def behind(bits: NDArray[np.uint8], gray: NDArray[np.float32]) -> NDArray[np.int
     """The likeliest of gray images [M, D], in 0..1, for each example uint8 [N, D]: int64 [N]."""
     p = torch.from_numpy(gray).clamp(_CERTAIN, 1 - _CERTAIN)
     logits, white = torch.logit(p).t().contiguous(), torch.log1p(-p).sum(dim=1)
-    parts = torch.from_numpy(bits).float().split(_AT_ONCE)
+    parts = torch.split(torch.from_numpy(bits).float(), _AT_ONCE)
     found: NDArray[np.int64] = torch.cat([(part @ logits + white).argmax(dim=1) for part in parts]).numpy()
     return found
 

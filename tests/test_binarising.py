@@ -1,0 +1,63 @@
+"""Digits binarised anew: the images behind the validation part are found and left out, the rest keeps its grays."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from arzip.errors import UnsupportedInput
+from arzip.training.binarising import behind, training_grays
+from arzip.training.tables import TableSampler
+
+COUNT, D = 60, 64
+SETTINGS = {"file": "t.npz", "rows": 8, "moved": 0.0, "settle": 0}
+
+
+@pytest.fixture
+def levels() -> np.ndarray:
+    """Pictures that are white, black or gray, uint8 [60, 64]."""
+    random = np.random.default_rng(0)
+    gray = random.integers(1, 255, (COUNT, D))
+    return np.choose(random.integers(0, 3, (COUNT, D)), [np.zeros_like(gray), np.full_like(gray, 255), gray]).astype(
+        np.uint8
+    )
+
+
+def drawn(levels: np.ndarray, seed: int) -> np.ndarray:
+    return (np.random.default_rng(seed).random(levels.shape) < levels / 255).astype(np.uint8)
+
+
+def test_the_image_behind_a_binarisation_is_found(levels: np.ndarray) -> None:
+    order = np.random.default_rng(1).permutation(COUNT)
+    found = behind(drawn(levels[order], 2), levels.astype(np.float32) / np.float32(255))
+    np.testing.assert_array_equal(found, order)
+
+
+def test_what_is_behind_the_validation_part_never_trains(levels: np.ndarray) -> None:
+    kept = training_grays(levels, drawn(levels[20:30], 3), Path("images"))
+    np.testing.assert_allclose(kept * 255, np.delete(levels, np.s_[20:30], axis=0), atol=1e-4)
+
+
+def test_other_images_are_refused(levels: np.ndarray) -> None:
+    with pytest.raises(UnsupportedInput, match="not the images"):
+        training_grays(levels[:30], drawn(levels[40:50], 3), Path("images"))
+
+
+def test_batches_are_drawn_anew_from_some_batch_on(levels: np.ndarray, tmp_path: Path) -> None:
+    parts = {"train": drawn(levels[:50], 5), "valid": drawn(levels[50:], 6)}
+    np.savez(tmp_path / "t.npz", width=D, **{name: np.packbits(x, axis=1) for name, x in parts.items()})
+    header = bytes([0, 0, 8, 3]) + np.array([COUNT, 8, 8], ">i4").tobytes()
+    (tmp_path / "g.gz").write_bytes(gzip.compress(header + levels.tobytes()))
+    sampler = TableSampler(tmp_path, 1, {**SETTINGS, "grays": "g.gz", "anew": 2})
+    known = {row.tobytes() for row in parts["train"]}
+    for batch in range(4):
+        x = sampler.batch(20)[0].numpy().astype(np.uint8)
+        assert all(row.tobytes() in known for row in x) == (batch < 2)
+        source = behind(x, levels.astype(np.float32) / np.float32(255))
+        assert source.max() < 50
+    state, x = sampler.state(), sampler.batch(5)[0]
+    sampler.restore(state)
+    assert (sampler.batch(5)[0] == x).all()
