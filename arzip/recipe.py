@@ -26,6 +26,9 @@ from arzip.errors import UnsupportedInput
 __all__ = ["Recipe", "Schedule", "read_recipe"]
 
 
+_CHOICES = {"optimizer": ("adam", "muon"), "precision": ("float32", "bfloat16")}
+
+
 @dataclass(frozen=True)
 class Schedule:
     """In every cycle a linear warm-up, then cosine decay to zero, from half the rate of the cycle before.
@@ -77,6 +80,9 @@ def read_recipe(path: Path) -> Recipe:
         raw.setdefault("schedule", {"cycles": [], "batch": 0, "rate": 0.0, "warmup": 0, "validate_every": 0})
     values = _checked(path, "recipe", raw, [f for f in fields(Recipe) if f.name != "digest"])
     schedule = _checked(path, "schedule", values.pop("schedule"), fields(Schedule))
+    for key, known in _CHOICES.items():
+        if schedule.get(key, known[0]) not in known:
+            raise UnsupportedInput(f"{path}: {key} {schedule[key]!r} in schedule; known are {', '.join(known)}")
     return Recipe(**values, schedule=Schedule(**schedule), digest=hashlib.sha256(text).hexdigest()[:16])
 
 

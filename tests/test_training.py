@@ -12,6 +12,7 @@ import torch
 import arzip
 from arzip.errors import ModelError, UnsupportedInput
 from arzip.nets.local_pixelcnn import LocalPixelCNN
+from arzip.nets.pixelcnn import PixelCNN
 from arzip.recipe import read_recipe
 from arzip.store import load
 from arzip.training.loop import train
@@ -59,6 +60,8 @@ def recipe(tmp_path: Path) -> Path:
         (("seed = 3", "seed = 3\nspeed = 4"), "unknown key 'speed'"),
         (("rate = 0.004", ""), "lacks the key 'rate'"),
         (("seed = 3", "seed = "), "not TOML"),
+        (("warmup = 5", 'warmup = 5\noptimizer = "moun"'), "optimizer 'moun' in schedule; known are adam, muon"),
+        (("warmup = 5", 'warmup = 5\nprecision = "int4"'), "precision 'int4' in schedule"),
     ],
 )
 def test_recipes_are_checked(recipe: Path, change: tuple[str, str], says: str) -> None:
@@ -118,3 +121,76 @@ def test_a_run_goes_on_where_it_stopped(recipe: Path, tmp_path: Path) -> None:
 
     assert steps(20, "run") == [20]
     assert steps(40, "run") == [20, 40]
+
+
+DIGITS = """
+id = "digits"
+net = "pixelcnn"
+corpus = "none"
+seed = 1
+[architecture]
+variables = 64
+rows = 8
+order = "raster"
+span = 4
+margin = [0, 0, 0, 0]
+above = 2
+aside = 2
+width = 16
+channels = 12
+layers = 2
+dropout = 0.0
+[data]
+[schedule]
+cycles = [12]
+batch = 10
+rate = 0.02
+warmup = 1
+validate_every = 6
+optimizer = "muon"
+precision = "{precision}"
+"""
+
+
+class Stripes:
+    """Pictures of one row of ink."""
+
+    def __init__(self) -> None:
+        self.random = np.random.default_rng(0)
+
+    def batch(self, count: int) -> tuple[torch.Tensor, ...]:
+        rows = torch.from_numpy(self.random.integers(0, 8, count))
+        return (torch.nn.functional.one_hot(rows, 8)[:, :, None].expand(-1, 8, 8).reshape(count, 64).float(),)
+
+    def validation(self) -> list[tuple[torch.Tensor, ...]]:
+        return [Stripes().batch(20)]
+
+    def state(self) -> dict[str, object]:
+        return {"random": self.random.bit_generator.state}
+
+    def restore(self, state: dict[str, object]) -> None:
+        self.random.bit_generator.state = state["random"]
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_muon_trains_in_either_precision(precision: str, tmp_path: Path) -> None:
+    (tmp_path / "recipe.toml").write_text(DIGITS.format(precision=precision))
+    read = read_recipe(tmp_path / "recipe.toml")
+
+    torch.manual_seed(1)
+    net = PixelCNN(**read.architecture)
+    train(net, TASKS[read.net].loss, Stripes(), read, tmp_path / "run", device="cpu")
+    first, last = (json.loads(row) for row in (tmp_path / "run/log.jsonl").read_text().splitlines())
+    assert last["valid"] < 0.8 * first["valid"]
+    saved = torch.load(tmp_path / "run/checkpoint.pt", weights_only=False)
+    muon, adam = (state["param_groups"][0]["params"] for state in saved["optimizers"])
+    assert len(muon) == len(net.matrices()) == 6
+    assert len(adam) == len(list(net.parameters())) - 6
+
+
+def test_muon_wants_a_net_that_names_its_matrices(recipe: Path, tmp_path: Path) -> None:
+    recipe.write_text(RECIPE.replace("warmup = 5", 'warmup = 5\noptimizer = "muon"'))
+    read = read_recipe(recipe)
+    net, sampler = LocalPixelCNN(**read.architecture), PictureSampler(ROOT / "corpora/rendered", 1, read.data)
+    with pytest.raises(ModelError, match="LocalPixelCNN does not say"):
+        train(net, TASKS[read.net].loss, sampler, read, tmp_path / "run", device="cpu")
