@@ -29,12 +29,12 @@ from arzip.exact.norm import RMSNorm
 from arzip.exact.product import Product
 from arzip.exact.rows import softmax_rows
 from arzip.nets.char_rnn import ALPHABET
-from arzip.nets.token_net import OPERAND, STREAM
+from arzip.nets.token_net import BRANCH, OPERAND, STREAM
 from arzip.nets.transformer import Block
 
 __all__ = ["CharTransformer"]
 
-_EMBEDDED = wide(10)  # the stream's point
+_EMBEDDED = wide(BRANCH.point)
 _OUTPUT = wide(5)  # octaves, as `softmax_rows` takes them
 _SEEN = 3  # bytes whose tables are summed
 _NONE = ALPHABET  # stands before the first byte

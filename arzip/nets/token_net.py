@@ -1,4 +1,4 @@
-"""Nets over pictures of bits that take several neighbouring pixels at once: all but the oldest of the deep nets.
+"""Nets over pictures of bits that take several neighbouring pixels at once: what the deep nets over such pictures share.
 
     row of pixels    . . . . 0 1 1 0 ? ? ? ? . . .        a token: `span` pixels of a row, here 4
                                      t
