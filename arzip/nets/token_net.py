@@ -1,4 +1,4 @@
-"""Nets over pictures of bits that take several neighbouring pixels at once: what the deep nets over such pictures share.
+"""Nets over pictures of bits that take several neighbouring pixels at once: what the deep nets over them share.
 
     row of pixels    . . . . 0 1 1 0 ? ? ? ? . . .        a token: `span` pixels of a row, here 4
                                      t
