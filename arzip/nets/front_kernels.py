@@ -1,7 +1,7 @@
 """The loops of an LSTM whose cells lie on fronts: one front forward and backward in floats, and in integers to code.
 
 The cells of a front are computed at once, hence all arrays are [M, ...] with M = cells x lanes. Gates lie in the order
-i, f, o, g. To train, tanh is a ratio of polynomials, for vector instructions know neither tables nor libraries here.
+i, f, o, g.
 """
 
 from __future__ import annotations
@@ -11,32 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from arzip.compiled import Real, compiled, inlined
+from arzip.compiled import compiled
 from arzip.exact.fixed import Range
 from arzip.exact.gates import STATE_POINT, lstm_unit
+from arzip.exact.training_tanh import tanh
 
 __all__ = ["HIDDEN", "backward", "exact", "forward"]
 
 HIDDEN = Range(8, -256, 256)  # h as it enters a product
 _DROPPED = STATE_POINT - HIDDEN.point
 _ONE = np.float32(1)
-_END = np.float32(7.9)  # tanh is 1 in fp32 beyond it
-# tanh(x) = x P(x^2) / Q(x^2), the minimax ratio of degrees 13 and 6 that Eigen uses; 2 units in the last place.
-_P6, _P5, _P4 = np.float32(-2.76076847742355e-16), np.float32(2.00018790482477e-13), np.float32(-8.60467152213735e-11)
-_P3, _P2, _P1 = np.float32(5.12229709037114e-08), np.float32(1.48572235717979e-05), np.float32(6.37261928875436e-04)
-_P0 = np.float32(4.89352455891786e-03)
-_Q3, _Q2, _Q1 = np.float32(1.19825839466702e-06), np.float32(1.18534705686654e-04), np.float32(2.26843463243900e-03)
-_Q0 = np.float32(4.89352518554385e-03)
-
-
-@inlined
-def _tanh(x: Real) -> Real:
-    x = min(max(x, -_END), _END)
-    s = x * x
-    p = (((((_P6 * s + _P5) * s + _P4) * s + _P3) * s + _P2) * s + _P1) * s + _P0
-    q = ((_Q3 * s + _Q2) * s + _Q1) * s + _Q0
-    # Not "/", whose check for zero would keep vector instructions away.
-    return np.divide(x * p, q)
 
 
 @compiled
@@ -58,12 +42,12 @@ def forward(
     for m in range(gates.shape[0]):
         row, start = gates[m], m * units
         for j in range(4 * units):
-            row[j] = (_ONE - scale[j]) + scale[j] * _tanh(scale[j] * (row[j] + bias[j]))
+            row[j] = (_ONE - scale[j]) + scale[j] * tanh(scale[j] * (row[j] + bias[j]))
         for j in range(units):
             before[start + j] = cell[start + j]
             cell[start + j] = row[units + j] * cell[start + j] + row[j] * row[3 * units + j]
     for k in range(cell.shape[0]):
-        squashed[k] = _tanh(cell[k])
+        squashed[k] = tanh(cell[k])
     for m in range(gates.shape[0]):
         for j in range(units):
             hidden[m * units + j] = gates[m, 2 * units + j] * squashed[m * units + j]

@@ -64,6 +64,10 @@ class TextNet(Layer):
             self.embedding.table.mul_(0.1)
             self.inner.bias[units : 2 * units] = 1.0  # remember by default
 
+    def matrices(self) -> list[nn.Parameter]:
+        """U, for Muon: it learns faster from it than from Adam."""
+        return [self.inner.weight]
+
     def bits(self, x: Tensor, fresh: Tensor) -> Tensor:
         """The code length in bits of all of x [T, L], columns that go on where those of the last call ended.
 
@@ -73,7 +77,7 @@ class TextNet(Layer):
         if self.training and self._carried is not None and len(self._carried[0]) == x.shape[1]:
             start, context = (torch.where(fresh[:, None], 0, part) for part in self._carried)
         weight, bias, _ = self.inner._rounded()
-        hidden, last = recur(self._sums(x, context), weight, bias, start, HIDDEN)
+        hidden, last = recur(self.embedding(x), self._looked_up(x, context), weight, bias, start, HIDDEN)
         if self.training:
             self._carried = last.detach(), context
         before = torch.cat([straight_through(start, HIDDEN)[None], hidden[:-1]])
@@ -81,13 +85,12 @@ class TextNet(Layer):
         nats = nn.functional.cross_entropy(octaves * math.log(2), x.reshape(-1), reduction="sum")
         return nats / math.log(2)
 
-    def _sums(self, x: Tensor, context: Tensor) -> Tensor:
-        """What enters the cell, [T, L, 3 units]; `context` [L, 2] goes along."""
+    def _looked_up(self, x: Tensor, context: Tensor) -> Tensor:
+        """What contexts add to the candidate, [T, L, units]; `context` [L, 2] goes along."""
         rows = torch.empty(*x.shape, 2, dtype=torch.int64)
         contexts_of(x.numpy(), context.numpy(), len(self.pairs), len(self.words), rows.numpy())
         pair, word = (straight_through(table[rows[..., i]], _ROWS) for i, table in enumerate((self.pairs, self.words)))
-        gates, candidate = self.embedding(x).split([2 * self.units, self.units], dim=2)
-        return torch.cat([gates, candidate + pair + word], dim=2)
+        return pair + word
 
     def freeze(self) -> None:
         super().freeze()
