@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from arzip.errors import UnsupportedInput
-from arzip.training.binarising import behind, training_grays
+from arzip.training.binarising import behind, bent, training_grays
 from arzip.training.tables import TableSampler
 
 COUNT, D = 60, 64
@@ -61,3 +61,30 @@ def test_batches_are_drawn_anew_from_some_batch_on(levels: np.ndarray, tmp_path:
     state, x = sampler.state(), sampler.batch(5)[0]
     sampler.restore(state)
     assert (sampler.batch(5)[0] == x).all()
+
+
+def test_bent_digits_keep_their_ink() -> None:
+    """A blob off the middle stays about where it is and as dark as it is, and none stays what it was."""
+    gray = np.zeros((200, 28, 28), np.float32)
+    gray[:, 8:13, 15:20] = 0.8
+    found = bent(gray.reshape(200, -1), 28, np.random.default_rng(1)).reshape(200, 28, 28)
+    assert found.min() >= 0 and found.max() <= 0.801
+    np.testing.assert_allclose(found.sum(axis=(1, 2)).mean(), gray[0].sum(), rtol=0.05)
+    y, x = np.mgrid[:28, :28]
+    middles = np.stack([(found * at).sum(axis=(1, 2)) / found.sum(axis=(1, 2)) for at in (y, x)], axis=1)
+    assert np.abs(middles.mean(axis=0) - [10, 17]).max() < 0.2
+    assert middles.std(axis=0).min() > 0.2 and middles.std(axis=0).max() < 1
+    assert (np.abs(found - gray).max(axis=(1, 2)) > 0.01).all()
+
+
+def test_some_digits_are_bent_until_a_run_settles(levels: np.ndarray, tmp_path: Path) -> None:
+    bits = drawn(levels, 5)
+    np.savez(tmp_path / "t.npz", width=D, train=np.packbits(bits[:50], axis=1), valid=np.packbits(bits[50:], axis=1))
+    header = bytes([0, 0, 8, 3]) + np.array([COUNT, 8, 8], ">i4").tobytes()
+    (tmp_path / "g.gz").write_bytes(gzip.compress(header + levels.tobytes()))
+    sampler = TableSampler(tmp_path, 1, {**SETTINGS, "grays": "g.gz", "bent": 0.5, "settle": 1})
+    for share in (0.5, 0.0):
+        x = sampler.batch(400)[0].numpy().astype(np.uint8)
+        source = levels[behind(x, levels.astype(np.float32) / np.float32(255))]
+        impossible = ((x > (source > 0)) | (x < (source == 255))).any(axis=1)
+        assert abs(impossible.mean() - share) < 0.15

@@ -1,8 +1,8 @@
 """Batches of examples from a table with the parts train, valid and test: packed bits, or digits in levels of gray.
 
 `train` is drawn from, `valid` chooses, `test` is never touched here. A picture may be moved by a pixel now and then,
-which gives a net more of the digits it will meet; the last batches of a run see the examples as they are. Binarised
-digits may be drawn anew from their levels of gray, see `binarising`.
+which gives a net more of the digits it will meet. Binarised digits may be drawn anew from their levels of gray, and
+bent before, see `binarising`. The last batches of a run see the examples as they are.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from arzip.errors import UnsupportedInput
-from arzip.training.binarising import training_grays
+from arzip.training.binarising import bent, training_grays
 
 __all__ = ["HeldOutSampler", "LabelledSampler", "TableSampler", "read_labelled", "read_table"]
 
@@ -84,9 +84,10 @@ class _Settings:
     file: str  # in the corpus' folder
     rows: int  # of an example that is a picture; 1 for a table
     moved: float  # share of examples moved by up to a pixel in each direction
-    settle: int  # batch from which none is moved
+    settle: int  # batch from which none is moved or bent
     grays: str | None = None  # MNIST's training images in the corpus' folder: examples are binarised anew
     anew: int = 0  # batch from which they are
+    bent: float = 0.0  # share of those that are bent before
 
 
 class TableSampler:
@@ -113,6 +114,9 @@ class TableSampler:
         """Examples drawn with replacement."""
         if self._grays is not None and self.drawn >= self.settings.anew:
             gray = self._grays[self.random.integers(0, len(self._grays), count)]
+            if self.settings.bent and self.drawn < self.settings.settle:
+                some = self.random.random(count) < self.settings.bent
+                gray[some] = bent(gray[some], self.settings.rows, self.random)
             x = (self.random.random(gray.shape, np.float32) < gray).astype(np.uint8)
         else:
             x = self.train[self.random.integers(0, len(self.train), count)]
