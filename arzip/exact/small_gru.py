@@ -21,6 +21,7 @@ import numpy as np
 
 from arzip.compiled import Integer, compiled, inlined
 from arzip.errors import ModelError
+from arzip.exact.dot import dot
 from arzip.exact.gates import STATE_POINT, SUM_POINT, gru_unit
 from arzip.exact.lookup import exp2_table
 from arzip.exact.small_net import check_dense
@@ -156,29 +157,24 @@ def contexts_of(x: np.ndarray, context: np.ndarray, pairs: Integer, words: Integ
 
 
 @inlined
-def _bounded(value: Integer) -> Integer:
-    return min(max(value, np.int64(-_LIMIT)), np.int64(_LIMIT))
-
-
-@inlined
-def _dense(weight: np.ndarray, operand: np.ndarray, bias: Integer, shift: Integer) -> Integer:
-    """One row of a product, rounded to its range."""
-    total = np.int32(0)
-    for k in range(np.uintp(operand.shape[0])):
-        total = np.int32(total + np.int32(weight[k]) * np.int32(operand[k]))  # 32 bits hold it: wider is slower
-    return _bounded((np.int64(total) + bias + ((np.int64(1) << shift) >> 1)) >> shift)
+def _rounded(total: Integer, bias: Integer, shift: Integer) -> Integer:
+    """A row's sum in its range. Sums are taken first and rounded together: one by one would cost as much again."""
+    return min(
+        max((np.int64(total) + bias + ((np.int64(1) << shift) >> 1)) >> shift, np.int64(-_LIMIT)), np.int64(_LIMIT)
+    )
 
 
 @inlined
 def _foretell(net: SmallGRU, state: GRUState, lane: Integer) -> None:
     """The tree of the next byte."""
     operand, tree = state.operand[lane], state.tree[lane]
+    octaves, bias, shift = tree[ALPHABET:], state.bias[lane], net.output_sums[1]
+    for x in range(np.uintp(ALPHABET)):
+        octaves[x] = dot(state.output[lane, x], operand)
     top = np.int64(-_LIMIT)
     for x in range(np.uintp(ALPHABET)):
-        bias, shift = np.int64(state.bias[lane, x]), np.int64(net.output_sums[1, x]) + _FINER
-        octave = _dense(state.output[lane, x], operand, bias, shift)
-        tree[np.uintp(ALPHABET) + x] = octave
-        top = max(top, octave)
+        octaves[x] = _rounded(octaves[x], np.int64(bias[x]), np.int64(shift[x]) + _FINER)
+        top = max(top, octaves[x])
     for x in range(np.uintp(ALPHABET), np.uintp(2 * ALPHABET)):
         tree[x] = 1 + _EXP2[np.uintp(max(tree[x] - top, np.int64(-_SPAN)) + _SPAN)]
     for node in range(ALPHABET - 1, 0, -1):
@@ -220,9 +216,11 @@ def advance(net: SmallGRU, state: GRUState, lane: Integer, byte: Integer) -> Non
     spelled = net.words[np.uintp(_word_row(word, np.int64(net.words.shape[0])))]
     state.context[lane, 0], state.context[lane, 1] = byte, word
     hidden, operand, sums = state.hidden[lane], state.operand[lane], state.sums
+    bias, shift = net.inner_sums[0], net.inner_sums[1]
     for o in range(np.uintp(net.inner.shape[0])):
-        bias, shift = np.int64(net.inner_sums[0, o]), np.int64(net.inner_sums[1, o])
-        sums[o] = _dense(net.inner[o], operand, bias, shift)
+        sums[o] = dot(net.inner[o], operand)
+    for o in range(np.uintp(net.inner.shape[0])):
+        sums[o] = _rounded(np.int64(sums[o]), np.int64(bias[o]), np.int64(shift[o]))
     units = np.uintp(hidden.shape[0])
     for j in range(units):
         k, m = units + j, units + units + j
