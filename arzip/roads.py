@@ -40,10 +40,11 @@ _PURE_MODEL, _GUIDED_MODEL = "photo-1", "photo-2"
 _PRIMER_LEVEL = 2  # levels below do without a primer
 _NET_LEVEL = 4  # levels below do without a net
 _BROAD_LEVEL = 8  # levels from here on have more and broader guides
-_TRIED = 1 << 14  # bytes of a block that ways are compared on, from its middle
+_SMALL = 1 << 16  # bytes; ways are compared on all of a smaller block
+_TRIED = 1 << 14  # bytes of a larger block that ways are compared on, from its middle
 _SAMPLE = 48, 256  # rows and columns of a picture's tile
 _WITH_NET = Engine(np.dtype(np.uint8), None, primed=True, net=True).number
-_WORTH = 0.99  # what a net must bring texts to: it takes ten times as long
+_WORTH = 0.99  # what a net must bring long texts to: it takes ten times as long
 _PIECE = 1 << 16  # bytes looked at together by `_hopeless`
 _SMALLEST_SIDE = 48  # bytes; shorter side data is stored
 _SIDE_LIMIT = 1 << 28
@@ -150,9 +151,10 @@ class Road:
             return ways[0].encode(block)
         sample = _middle(block) if self.kind == "image" else _middle_bytes(block)
         coded = [way.encode(sample) for way in ways]
+        if sample.shape == block.shape:
+            return min(coded, key=lambda each: len(each.payload))
         costs = [len(each.payload) / (_WORTH if each.road == _WITH_NET else 1) for each in coded]
-        best = min(range(len(ways)), key=costs.__getitem__)
-        return coded[best] if sample.shape == block.shape else ways[best].encode(block)
+        return ways[min(range(len(ways)), key=costs.__getitem__)].encode(block)
 
 
 def Bytes(settings: Settings) -> Road:  # noqa: N802
@@ -221,6 +223,8 @@ def _middle(array: NDArray[Any]) -> NDArray[Any]:
 
 
 def _middle_bytes(array: NDArray[Any]) -> NDArray[Any]:
+    if array.nbytes <= _SMALL:
+        return array
     rows = max(1, _TRIED * len(array) // array.nbytes)
     return array[max(0, (len(array) - rows) // 2) :][:rows]
 
