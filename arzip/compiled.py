@@ -1,18 +1,71 @@
 """How the adaptive engines are compiled: exact (no fast math), without the interpreter lock, cached on disk.
 
 `inlined` is for what runs in every bit's inner loop: its callers absorb it. `Integer` and `Real` are 64-bit scalars in
-compiled code, where the types of Python and NumPy are the same thing. Nothing here may allocate or keep an
-array: reference counting is left out, which would cost a quarter of the time (atomic increments in the inner loops).
+compiled code, where the types of Python and NumPy are the same thing. Functions of these two kinds may not allocate or
+keep an array: reference counting is left out, which would cost a quarter of the time (atomic increments in the inner
+loops). `allocating` is for those that do.
+
+numba calls what it cached fresh as long as the function's own file is what it was. Functions and constants from other
+files are compiled in, though, so here the contents of all files that a file imports, near or far, are part of its
+stamp: else a new version could go on reading archives with an old one's arithmetic.
 """
 
+from __future__ import annotations
+
+import hashlib
+import inspect
+import re
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from numba import njit
 
-__all__ = ["Integer", "Real", "compiled", "inlined"]
+__all__ = ["Integer", "Real", "allocating", "compiled", "inlined", "stamp"]
 
 Integer: TypeAlias = Any
 Real: TypeAlias = Any
 
-compiled: Any = njit(cache=True, nogil=True, _nrt=False)  # type: ignore[call-overload]
-inlined: Any = njit(cache=True, nogil=True, _nrt=False, forceinline=True)  # type: ignore[call-overload]
+_HOME = Path(__file__).resolve().parent
+_IMPORT = re.compile(rb"^from arzip(\.[\w.]+)? import ([\w, ]+|\([^)]*\))", re.MULTILINE)
+
+
+@cache
+def _read(path: Path) -> tuple[bytes, frozenset[Path]]:
+    """A file's contents, and the files of arzip that it imports as it is loaded."""
+    text = path.read_bytes()
+    found = set()
+    for package, names in _IMPORT.findall(text):
+        folder = _HOME.joinpath(*package.decode().split(".")[1:])
+        inside = [folder / name for name in re.findall(r"\w+", names.decode())]
+        found |= {place.with_suffix(".py") for place in (folder, *inside)}
+    return text, frozenset(place for place in found if place.is_file())
+
+
+@cache
+def stamp(path: Path) -> str:
+    """Of a file and of all that it imports from arzip, near or far."""
+    pending, seen = [path], {path}
+    while pending:
+        new = _read(pending.pop())[1] - seen
+        seen |= new
+        pending += new
+    contents = (_read(each)[0] for each in sorted(seen))
+    return hashlib.sha256(b"".join(hashlib.sha256(content).digest() for content in contents)).hexdigest()
+
+
+def _compiler(**options: Any) -> Any:
+    jit: Any = njit(cache=True, nogil=True, **options)
+
+    def compile_later(function: Callable[..., Any]) -> Any:
+        dispatcher = jit(function)
+        dispatcher._cache._cache_file._source_stamp = stamp(Path(inspect.getfile(function)).resolve())
+        return dispatcher
+
+    return compile_later
+
+
+allocating = _compiler()
+compiled = _compiler(_nrt=False)
+inlined = _compiler(_nrt=False, forceinline=True)

@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from arzip.causal import Prediction
+from arzip.compiled import allocating
 
 __all__ = ["Counting"]
 
@@ -112,7 +112,7 @@ class _Stepper:
         self._walk.observe(x)
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def _rows_of(counts: NDArray[Any], contexts: NDArray[Any], rows: NDArray[Any]) -> None:
     """Frequencies that sum to 2**24: 1 each, the rest in proportion to 2 n + 1, the remainder to the largest."""
     for lane in range(rows.shape[0]):
@@ -131,7 +131,7 @@ def _rows_of(counts: NDArray[Any], contexts: NDArray[Any], rows: NDArray[Any]) -
         rows[lane, largest] += left
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def _count(counts: NDArray[Any], contexts: NDArray[Any], x: NDArray[Any]) -> None:
     size = counts.shape[0]
     for lane in range(x.shape[0]):

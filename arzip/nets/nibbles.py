@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba import njit
 from numpy.typing import NDArray
 
+from arzip.compiled import allocating
 from arzip.exact.logistic import cumulative, mixture
 from arzip.exact.rows import TOTAL, row_of
 
@@ -25,7 +25,7 @@ SYMBOLS = 16  # values of each
 LEVELS = SYMBOLS**HALVES
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def _open(outputs: NDArray[Any], first: int, base: int, mix: NDArray[Any]) -> None:
     """The mixture of one sample: mix int64 [3, K] = means, weights, reciprocal scales."""
     components = mix.shape[1]
@@ -34,7 +34,7 @@ def _open(outputs: NDArray[Any], first: int, base: int, mix: NDArray[Any]) -> No
         mix[0, k] = base + outputs[first + components + k]
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def _row(mix: NDArray[Any], low: int, half: int, edges: NDArray[Any], row: NDArray[Any]) -> None:
     """The row of a nibble: `low` is the smallest sample still possible, `half` 0 for the high nibble."""
     step = SYMBOLS if half == 0 else 1
@@ -43,7 +43,7 @@ def _row(mix: NDArray[Any], low: int, half: int, edges: NDArray[Any], row: NDArr
     row_of(edges, row)
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def predict_all(
     outputs: NDArray[Any],
     first: int,
@@ -76,28 +76,28 @@ def predict_all(
             x[place + size + i] = samples[n] % SYMBOLS
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def open_samples(outputs: NDArray[Any], first: int, base: NDArray[Any], mixes: NDArray[Any]) -> None:
     """Starts one colour of a front: mixes int64 [F, 3, K]."""
     for i in range(outputs.shape[0]):
         _open(outputs[i], first, base[i], mixes[i])
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def next_rows(mixes: NDArray[Any], low: NDArray[Any], half: int, edges: NDArray[Any], rows: NDArray[Any]) -> None:
     """The rows int32 [F, 16] of the front's next nibbles; low int32 [F] is what is known of the samples."""
     for i in range(rows.shape[0]):
         _row(mixes[i], low[i], half, edges, rows[i])
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def take(low: NDArray[Any], x: NDArray[Any], half: int) -> None:
     """Adds the nibbles that were read to what is known of the samples."""
     for i in range(x.shape[0]):
         low[i] += x[i] * SYMBOLS if half == 0 else x[i]
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def distribution(
     outputs: NDArray[Any],
     first: int,

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from numba import njit
 from numpy.typing import NDArray
 
+from arzip.compiled import allocating
 from arzip.exact.logistic import POINT
 from arzip.nets.local_pixelcnn import LocalPixelCNN
 from arzip.nets.wavefront_model import Opened, WavefrontModel, runs
@@ -77,7 +77,7 @@ class _Walker:
         self._residual[:, colour] = values - self._prediction[:, colour]
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def couple(
     outputs: NDArray[Any], prediction: NDArray[Any], residual: NDArray[Any], colour: int, base: NDArray[Any]
 ) -> None:

@@ -15,8 +15,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from arzip.compiled import allocating
 
 __all__ = ["COLOURS", "FEATURES", "REACH", "colour_features", "everywhere", "seen", "window_features"]
 
@@ -37,7 +38,7 @@ def _compand() -> NDArray[np.float32]:
 _COMPAND = _compand()
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def _median_edge(pixels: NDArray[Any], image: int, y: int, x: int, c: int) -> Any:
     """JPEG-LS prediction of sample (y, x, c), from left, above and above-left."""
     if y == 0:
@@ -54,7 +55,7 @@ def _median_edge(pixels: NDArray[Any], image: int, y: int, x: int, c: int) -> An
     return west + north - corner
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def window_features(pixels: NDArray[Any], at: NDArray[Any], features: NDArray[Any], prediction: NDArray[Any]) -> None:
     """Fills features [F, FEATURES] (integers -127..127) and prediction int32 [F, 3] of the pixels at [F, 3].
 
@@ -79,12 +80,12 @@ def window_features(pixels: NDArray[Any], at: NDArray[Any], features: NDArray[An
                     out[COLOURS * n + c] = 0
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def _clamped(v: int) -> int:
     return min(max(v, -127), 127)
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def colour_features(residual: NDArray[Any], count: int, features: NDArray[Any]) -> None:
     """What a later colour sees of the `count` earlier ones of its pixel: each residual, coarse and fine.
 

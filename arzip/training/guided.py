@@ -12,11 +12,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 
-from arzip.compiled import Integer
+from arzip.compiled import Integer, allocating
 from arzip.mixing.guide import PROFILES, SLOPE, Guide, front_rows, learn_plane, new_guide, predict_plane
 from arzip.mixing.guided_features import FEATURES, look_at_plane
 from arzip.nets.guided_net import PROFILE
@@ -121,7 +120,7 @@ def _examine(
     _run(guide, symbols, means, seen, middle, features, base, value)
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def _run(
     guide: Guide,
     symbols: NDArray[Any],
