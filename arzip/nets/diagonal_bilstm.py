@@ -79,8 +79,7 @@ class _DiagonalLayer(CellLayer):
 
     def forward(self, stream: Tensor) -> Tensor:
         x = self.norm(stream)
-        with torch.autocast(stream.device.type, enabled=False):  # many small products
-            left, right = self.left(x.float()), self.right(x.float().index_select(0, self._to_right))
+        left, right = self.left(x), self.right(x.index_select(0, self._to_right))
         right = pad(right, (0, 0, 0, 0, 0, 1))
         return self.up(torch.cat([left, right.index_select(0, self._above)], dim=2))  # type: ignore[no-any-return]
 

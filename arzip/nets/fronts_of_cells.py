@@ -9,7 +9,7 @@ A front is a set of cells that depend only on the front before. Cells are stored
     i, f, o, g = W x + b + U [h of the cells seen],   c' = f c + i g of the cell of the same index,   h = o tanh(c')
 
 (van den Oord et al. 2016 [1], equation 3 and section 3.) The gradient is written out: one product over all fronts
-gives that of U, and a compiled loop goes through the gates.
+gives that of U, and a compiled loop goes through the gates. Where autocast is on, products are taken in bfloat16.
 
 [1] https://arxiv.org/abs/1601.06759
 """
@@ -58,9 +58,11 @@ class _Recurrence(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, inner: Tensor, bias: Tensor, weight: Tensor, fronts: Fronts) -> Tensor:
         cells, lanes, units = x.shape[0], x.shape[1], weight.shape[1] // 4
-        gates = x @ inner
-        seen = x.new_empty(cells, lanes, len(fronts.taps) * units)
-        before, squashed, hidden = (x.new_empty(cells, lanes, units) for _ in range(3))
+        ctx.kind = kind = torch.bfloat16 if torch.is_autocast_enabled("cpu") else torch.float32
+        x, inner, weight = x.to(kind), inner.to(kind), weight.to(kind)
+        gates = (x @ inner).float()
+        seen = gates.new_empty(cells, lanes, len(fronts.taps) * units)
+        before, squashed, hidden = (gates.new_empty(cells, lanes, units) for _ in range(3))
         old, tanh, now, seen_now = (t.numpy() for t in (before, squashed, hidden, seen))
         c = np.zeros((fronts.indices, lanes, units), dtype=np.float32)
         h = np.zeros((fronts.indices + 2, lanes, units), dtype=np.float32)
@@ -68,11 +70,11 @@ class _Recurrence(torch.autograd.Function):
         for (first, last), at, sums, looks in _walked(fronts, gates, seen):
             for k, tap in enumerate(fronts.taps):
                 seen_now[at, :, k * units : (k + 1) * units] = h[1 + first + tap : 1 + last + tap]
-            sums.addmm_(looks, weight)
+            sums += looks.to(kind) @ weight
             flat = (a.reshape(-1) for a in (c[first:last], old[at], tanh[at], now[at]))
             forward(sums.numpy(), bias.numpy(), scale, *flat)
             h[1 + first : 1 + last] = now[at]
-        ctx.save_for_backward(x, inner, weight, gates, seen, before, squashed)
+        ctx.save_for_backward(x, inner, weight, gates, seen.to(kind), before, squashed)
         ctx.fronts = fronts
         return hidden
 
@@ -89,16 +91,17 @@ class _Recurrence(torch.autograd.Function):
             here += slope[at]
             flat = (a.reshape(-1) for a in (old[at], tanh[at], here, dc[first:last]))
             backward(open_.numpy(), *flat, slopes.numpy())
-            earlier = (slopes @ transposed).numpy().reshape(last - first, lanes, -1)
+            earlier = (slopes.to(ctx.kind) @ transposed).float().numpy().reshape(last - first, lanes, -1)
             dh[:] = 0
             for k, tap in enumerate(fronts.taps):
                 dh[1 + first + tap : 1 + last + tap] += earlier[:, :, k * units : (k + 1) * units]
-        every = sums.flatten(0, 1)
+        slopes = sums.flatten(0, 1)
+        every = slopes.to(ctx.kind)
         return (
-            sums @ inner.t(),
-            x.flatten(0, 1).t() @ every,
-            every.sum(dim=0),
-            seen.flatten(0, 1).t() @ every,
+            (every @ inner.t()).float().view(x.shape),
+            (x.flatten(0, 1).t() @ every).float(),
+            slopes.sum(dim=0),
+            (seen.flatten(0, 1).t() @ every).float(),
             None,
         )
 

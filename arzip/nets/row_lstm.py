@@ -56,10 +56,8 @@ class _RowLayer(CellLayer):
     def forward(self, stream: Tensor) -> Tensor:
         x = self.norm(stream).view(-1, self.fronts.indices, *stream.shape[1:])
         pairs = torch.cat([pad(x[:, :-1], (0, 0, 0, 0, 1, 0)), x], dim=3)
-        with torch.autocast(stream.device.type, enabled=False):  # many small products
-            bias = self.input.bias + self.state.bias
-            pairs = pairs.view(*stream.shape[:2], -1).float()
-            hidden = recur(pairs, self.input.weight, bias, self.state.weight, self.fronts)
+        bias = self.input.bias + self.state.bias
+        hidden = recur(pairs.view(*stream.shape[:2], -1), self.input.weight, bias, self.state.weight, self.fronts)
         return self.up(hidden)  # type: ignore[no-any-return]
 
     def reading(self, lanes: int) -> _RowState:
