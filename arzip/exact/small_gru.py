@@ -47,10 +47,11 @@ _SPAN = 20 * 32  # logits further below the largest count as this far: 20 octave
 _EXP2 = exp2_table(-_SPAN, 0, 24)
 _PAIRS, _WORDS = 0x9E3779B1, 0x2F0B4C47  # odd multipliers
 _MASK = 0xFFFFFFFF
-_FINER = 5  # more fractional bits of weights that go on learning
+_FINER = 7  # more fractional bits of weights that go on learning: with 5, most steps were rounded away
 _RATE = 6  # they move by 2^-6 of the gradient in octaves
 _SMALLEST = 512  # in 2^-16; rows of bytes that were wrongly expected by less stay
-_LARGEST, _LARGEST_BIAS = 8191, 1 << 24  # of what goes on learning: sums stay within 32 bits
+_LARGEST, _LARGEST_BIAS = 16383, 1 << 26  # of what goes on learning
+_MOST_UNITS = 1024  # sums of so many products stay within 32 bits
 
 
 class SmallGRU(NamedTuple):
@@ -72,7 +73,7 @@ class GRUState(NamedTuple):
     operand: np.ndarray  # int16 [L, H]: the same, rounded to 8 bits
     sums: np.ndarray  # int32 [3 H]: scratch
     context: np.ndarray  # int64 [L, 2]: the last byte, the hash of the word so far
-    output: np.ndarray  # int16 [L, 256, H]: V with five more fractional bits, for it goes on learning
+    output: np.ndarray  # int16 [L, 256, H]: V with seven more fractional bits, for it goes on learning
     bias: np.ndarray  # int32 [L, 256]: b, likewise
     tree: np.ndarray  # int64 [L, 512]: masses; node 1 is the root, 2 k and 2 k + 1 are below k, 256 + x is byte x
 
@@ -102,6 +103,8 @@ def small_gru(tensors: dict[str, np.ndarray]) -> SmallGRU:
     shapes = [net.embedding.shape, net.inner.shape, net.output.shape, net.pairs.shape[1:], net.words.shape[1:]]
     if shapes != [(ALPHABET, 3 * units), (3 * units, units), (ALPHABET, units), (units,), (units,)]:
         raise ModelError("the weights of a recurrent net over bytes do not fit together")
+    if units > _MOST_UNITS:
+        raise ModelError(f"{units} units are beyond the {_MOST_UNITS} of a recurrent net over bytes")
     if any(rows & (rows - 1) or not rows for rows in (len(net.pairs), len(net.words))):
         raise ModelError("tables of hashed contexts must have a power of two of rows")
     for weight, (bias, shift) in ((net.inner, net.inner_sums), (net.output, net.output_sums)):
@@ -195,7 +198,7 @@ def _learn(net: SmallGRU, state: GRUState, lane: Integer, byte: Integer) -> None
     for x in range(np.uintp(ALPHABET)):
         error = ((tree[np.uintp(ALPHABET) + x] * scale) >> 24) - (65536 if np.int64(x) == byte else 0)
         if abs(error) > _SMALLEST:
-            shift = np.int32(_RATE + 20 - np.int64(net.output_sums[1, x]))
+            shift = np.int32(_RATE + 25 - _FINER - np.int64(net.output_sums[1, x]))
             step, half = np.int32(error), np.int32(1 << (shift - 1))
             row = state.output[lane, x]
             for k in range(np.uintp(operand.shape[0])):
