@@ -157,6 +157,17 @@ def test_weights_that_do_not_fit_are_refused(net: TextNet) -> None:
         small_gru({name: tensor for name, tensor in good.items() if name != "words_q"})
 
 
+def test_units_whose_sums_might_not_fit_are_refused() -> None:
+    for units in (1024, 1025):
+        wide = TextNet(units=units, pairs=1, words=1)
+        tensors = {name: buffer.numpy() for name, buffer in wide.named_buffers()}
+        if units == 1024:
+            small_gru(tensors)
+        else:
+            with pytest.raises(ModelError, match="1025 units"):
+                small_gru(tensors)
+
+
 def test_published_net_helps_and_its_mark_is_checked() -> None:
     symbols = np.frombuffer(Path(arzip.__file__).with_name("container.py").read_bytes()[:2500], np.uint8)
     payload, ideal, label = encode_primed(symbols, lanes=None, net=True)
