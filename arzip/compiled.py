@@ -21,12 +21,15 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from numba import njit
+from numba.core import caching as untyped_caching
+from numba.core.runtime.nrt import rtsys
 
 __all__ = ["Integer", "Real", "allocating", "compiled", "inlined", "stamp"]
 
 Integer: TypeAlias = Any
 Real: TypeAlias = Any
 
+_FunctionCache: Any = untyped_caching.FunctionCache
 _HOME = Path(__file__).resolve().parent
 _IMPORT = re.compile(rb"^from arzip(\.[\w.]+)? import ([\w, ]+|\([^)]*\))", re.MULTILINE)
 
@@ -55,17 +58,29 @@ def stamp(path: Path) -> str:
     return hashlib.sha256(b"".join(hashlib.sha256(content).digest() for content in contents)).hexdigest()
 
 
-def _compiler(**options: Any) -> Any:
-    jit: Any = njit(cache=True, nogil=True, **options)
+class _Cache(_FunctionCache):  # type: ignore[misc]
+    """numba's cache, but that reading from it does not prepare the compiler first, which takes longer than all else."""
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        rtsys.initialize(target_context)
+        with self._guard_against_spurious_io_errors():
+            return self._load_overload(sig, target_context)
+
+
+def _compiler(*, kept: bool, **options: Any) -> Any:
+    """Compiles when first called; what is kept is on disk then, for the next process."""
+    jit: Any = njit(nogil=True, **options)
 
     def compile_later(function: Callable[..., Any]) -> Any:
         dispatcher = jit(function)
-        dispatcher._cache._cache_file._source_stamp = stamp(Path(inspect.getfile(function)).resolve())
+        if kept:
+            dispatcher._cache = _Cache(function)
+            dispatcher._cache._cache_file._source_stamp = stamp(Path(inspect.getfile(function)).resolve())
         return dispatcher
 
     return compile_later
 
 
-allocating = _compiler()
-compiled = _compiler(_nrt=False)
-inlined = _compiler(_nrt=False, forceinline=True)
+allocating = _compiler(kept=True)
+compiled = _compiler(kept=True, _nrt=False)
+inlined = _compiler(kept=False, _nrt=False, forceinline=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -47,3 +49,11 @@ def test_the_cache_of_what_is_compiled_goes_by_it() -> None:
     assert byte_kernel.run_block._cache._cache_file._source_stamp == stamped(path)
     text, found = subject._read(path)
     assert path.parents[1] / "exact" / "small_gru.py" in found and b"run_block" in text
+
+
+def test_what_is_on_disk_is_read_without_preparing_the_compiler() -> None:
+    script = "import sys, arzip; arzip.compress(b'so much text, so little said. ' * 40); print(*sys.modules)"
+    for _ in range(2):  # the first may have to compile
+        run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "numba.core.dispatcher" in run.stdout.split()
+    assert "numba.np.arraymath" not in run.stdout.split()

@@ -24,6 +24,7 @@ from arzip.errors import ModelError
 from arzip.exact.dot import dot
 from arzip.exact.gates import STATE_POINT, SUM_POINT, gru_unit
 from arzip.exact.lookup import exp2_table
+from arzip.exact.packed import MIDDLE, packed, products, room
 from arzip.exact.small_net import check_dense
 
 __all__ = [
@@ -60,8 +61,8 @@ class SmallGRU(NamedTuple):
     embedding: np.ndarray  # int16 [256, 3 H], at SUM_POINT; gates in the order r, z, n
     pairs: np.ndarray  # int8 [P, H], at ROW_POINT
     words: np.ndarray  # int8 [W, H]
-    inner: np.ndarray  # int8 [3 H, H]
-    inner_sums: np.ndarray  # int32 [2, 3 H]: bias and shift
+    inner: np.ndarray  # int8, [3 H, H] packed
+    inner_sums: np.ndarray  # int32 [2, 3 H]: bias, made up for unsigned operands, and shift
     output: np.ndarray  # int8 [256, H]
     output_sums: np.ndarray  # int32 [2, 256]
 
@@ -71,6 +72,7 @@ class GRUState(NamedTuple):
 
     hidden: np.ndarray  # int32 [L, H], at STATE_POINT
     operand: np.ndarray  # int16 [L, H]: the same, rounded to 8 bits
+    unsigned: np.ndarray  # uint8 [L, H]: that plus 128
     sums: np.ndarray  # int32 [3 H]: scratch
     context: np.ndarray  # int64 [L, 2]: the last byte, the hash of the word so far
     output: np.ndarray  # int16 [L, 256, H]: V with seven more fractional bits, for it goes on learning
@@ -81,7 +83,7 @@ class GRUState(NamedTuple):
 def no_gru() -> SmallGRU:
     """What stands for a net where there is none."""
     small, wide = np.zeros((0, 0), np.int8), np.zeros((2, 0), np.int32)
-    return SmallGRU(np.zeros((0, 0), np.int16), small, small, small, wide, small, wide)
+    return SmallGRU(np.zeros((0, 0), np.int16), small, small, packed(small), wide, small, wide)
 
 
 def small_gru(tensors: dict[str, np.ndarray]) -> SmallGRU:
@@ -109,16 +111,20 @@ def small_gru(tensors: dict[str, np.ndarray]) -> SmallGRU:
         raise ModelError("tables of hashed contexts must have a power of two of rows")
     for weight, (bias, shift) in ((net.inner, net.inner_sums), (net.output, net.output_sums)):
         check_dense(weight, bias, shift, 127)
+    bias, shift = net.inner_sums
+    made_up = bias - MIDDLE * net.inner.sum(axis=1, dtype=np.int32)
+    net = net._replace(inner=packed(net.inner), inner_sums=np.stack([made_up, shift]))
     return SmallGRU(*(np.ascontiguousarray(tensor) for tensor in net))
 
 
 def new_gru_state(net: SmallGRU, lanes: int) -> GRUState:
     """Lanes that have read nothing."""
-    units = net.inner.shape[1]
+    units = net.output.shape[1]
     state = GRUState(
         np.zeros((lanes, units), np.int32),
         np.zeros((lanes, units), np.int16),
-        np.zeros(3 * units, np.int32),
+        np.full((lanes, room(units)), MIDDLE, np.uint8),
+        np.zeros(room(3 * units), np.int32),
         np.zeros((lanes, 2), np.int64),
         np.tile(net.output.astype(np.int16) << _FINER, (lanes, 1, 1)),
         np.tile(net.output_sums[0] << _FINER, (lanes, 1)),
@@ -218,11 +224,10 @@ def advance(net: SmallGRU, state: GRUState, lane: Integer, byte: Integer) -> Non
     pair = net.pairs[np.uintp(_pair_row(state.context[lane, 0], byte, np.int64(net.pairs.shape[0])))]
     spelled = net.words[np.uintp(_word_row(word, np.int64(net.words.shape[0])))]
     state.context[lane, 0], state.context[lane, 1] = byte, word
-    hidden, operand, sums = state.hidden[lane], state.operand[lane], state.sums
+    hidden, operand, unsigned, sums = state.hidden[lane], state.operand[lane], state.unsigned[lane], state.sums
     bias, shift = net.inner_sums[0], net.inner_sums[1]
-    for o in range(np.uintp(net.inner.shape[0])):
-        sums[o] = dot(net.inner[o], operand)
-    for o in range(np.uintp(net.inner.shape[0])):
+    products(net.inner, unsigned, sums)
+    for o in range(np.uintp(bias.shape[0])):
         sums[o] = _rounded(np.int64(sums[o]), np.int64(bias[o]), np.int64(shift[o]))
     units = np.uintp(hidden.shape[0])
     for j in range(units):
@@ -238,6 +243,7 @@ def advance(net: SmallGRU, state: GRUState, lane: Integer, byte: Integer) -> Non
         hidden[j] = h
         rounded = (h + (1 << (STATE_POINT - _HIDDEN_POINT - 1))) >> (STATE_POINT - _HIDDEN_POINT)
         operand[j] = min(max(rounded, np.int64(-127)), np.int64(127))
+        unsigned[j] = operand[j] + MIDDLE
     _foretell(net, state, lane)
 
 

@@ -1,0 +1,60 @@
+"""Products of packed matrices of small integers: NumPy's, whatever the processor calls them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from arzip.compiled import compiled
+from arzip.exact.packed import packed, products, room
+
+SCRIPT = """
+import numpy as np
+from tests.test_exact_packed import multiplied
+random = np.random.default_rng(1)
+weights, x = random.integers(-64, 64, (50, 300), np.int8), random.integers(0, 256, 300).astype(np.uint8)
+assert (multiplied(weights, x) == weights.astype(np.int64) @ x).all()
+"""
+
+
+@compiled
+def _multiply(weights: Any, x: Any, out: Any) -> None:
+    products(weights, x, out)
+
+
+def multiplied(weights: np.ndarray, x: np.ndarray) -> np.ndarray:
+    operand = np.full(room(len(x)), 77, np.uint8)  # what stands beyond the operand meets zeros
+    operand[: len(x)] = x
+    out = np.full(room(len(weights)), -1, np.int32)
+    _multiply(packed(weights), operand, out)
+    return out[: len(weights)]
+
+
+@pytest.mark.parametrize("outputs", [0, 1, 16, 50])
+@pytest.mark.parametrize("inputs", [0, 1, 4, 16, 17, 300, 512])
+def test_products_are_those_of_wide_integers(outputs: int, inputs: int) -> None:
+    random = np.random.default_rng(inputs)
+    weights = random.integers(-64, 64, (outputs, inputs)).astype(np.int8)
+    x = random.integers(0, 256, inputs).astype(np.uint8)
+    np.testing.assert_array_equal(multiplied(weights, x), weights.astype(np.int64) @ x.astype(np.int64))
+
+
+@pytest.mark.parametrize("weight", [-64, 63])
+def test_the_largest_products_fit(weight: int) -> None:
+    weights, x = np.full((3, 1024), weight, np.int8), np.full(1024, 255, np.uint8)
+    assert (multiplied(weights, x) == weight * 255 * 1024).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("features", ["", "+sse2", "+ssse3,+sse2", "+ssse3,+sse2,+avx,+avx2"])
+def test_every_instruction_gives_the_same_products(features: str, tmp_path: Path) -> None:
+    name = "x86-64" if features else "generic"
+    chosen = {"NUMBA_CPU_NAME": name, "NUMBA_CPU_FEATURES": features, "NUMBA_CACHE_DIR": str(tmp_path)}
+    root = Path(__file__).resolve().parents[1]
+    subprocess.run([sys.executable, "-c", SCRIPT], cwd=root, env={**os.environ, **chosen}, check=True)
