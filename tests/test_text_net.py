@@ -13,7 +13,7 @@ from arzip.errors import CorruptArchive, ModelError
 from arzip.exact.fixed import straight_through
 from arzip.exact.recurrence import recur
 from arzip.exact.recurrent import HIDDEN
-from arzip.exact.small_gru import advance_all, new_gru_state, small_gru
+from arzip.exact.small_gru import LEARNING, TRAINED, advance_all, new_gru_state, small_gru
 from arzip.mixing.byte_road import EngineModel, decode_bytes, encode_bytes
 from arzip.nets.char_rnn import TextModel
 from arzip.nets.text_net import TextNet
@@ -91,22 +91,38 @@ def test_exact_reading_follows_the_float_one(net: TextNet) -> None:
     exact = float(TextModel(net).code_lengths(symbols).sum())
     assert exact < 1.01 * real  # the output layer goes on learning; rounding costs less than that brings
     state = new_gru_state(net.compiled(), 1)
-    first = np.log2(state.tree[0, 256:] / state.tree[0, 1])
+    assert (state.tree[TRAINED] == state.tree[LEARNING]).all()
+    first = np.log2(state.tree[TRAINED, 0, 256:] / state.tree[TRAINED, 0, 1])
     with torch.no_grad():
         octaves = net.output(torch.zeros(1, net.units))[0]
         known = (torch.log_softmax(octaves * np.log(2), 0) / np.log(2)).numpy()
     assert np.abs(first - known)[known > -14].max() < 0.02
 
 
-def test_output_goes_on_learning(net: TextNet) -> None:
-    """A byte that always comes costs less and less, and lanes learn apart."""
+def test_one_copy_of_the_output_goes_on_learning(net: TextNet) -> None:
+    """A byte that always comes costs less and less, lanes learn apart, and the other copy says what it always would."""
     small = net.compiled()
-    state = new_gru_state(small, 2)
+    state, unread = new_gru_state(small, 2), new_gru_state(small, 2)
+    begun = unread.learned.copy(), unread.output.copy(), unread.bias.copy()
     for _ in range(300):
         advance_all(small, state, np.array([200, 201]))
+        for now, then in zip((unread.learned, unread.output, unread.bias), begun, strict=True):
+            now[:] = then
+        advance_all(small, unread, np.array([200, 201]))
     for lane, byte in enumerate((200, 201)):
-        assert state.tree[lane, 256 + byte] > 0.9 * state.tree[lane, 1]
+        assert state.tree[LEARNING, lane, 256 + byte] > 0.9 * state.tree[LEARNING, lane, 1]
+    assert (state.tree[TRAINED] == unread.tree[TRAINED]).all()
     assert (small.output == net.compiled().output).all()
+
+
+def test_small_steps_are_not_rounded_away(net: TextNet) -> None:
+    """What enters products is the rounded part of what learns."""
+    small = net.compiled()
+    state = new_gru_state(small, 1)
+    for byte in text(5, 200):
+        advance_all(small, state, np.array([byte]))
+    assert (state.output == (state.learned + 128) >> 8).all()
+    assert (state.learned & 255).any() and (state.output != new_gru_state(small, 1).output).any()
 
 
 def test_trees_add_up(net: TextNet) -> None:
@@ -115,8 +131,8 @@ def test_trees_add_up(net: TextNet) -> None:
     for front in text(5, 60).reshape(-1, 3):
         advance_all(small, state, front)
         for node in range(1, 256):
-            assert (state.tree[:, node] == state.tree[:, 2 * node] + state.tree[:, 2 * node + 1]).all()
-        assert state.tree[:, 256:].min() >= 1
+            assert (state.tree[..., node] == state.tree[..., 2 * node] + state.tree[..., 2 * node + 1]).all()
+        assert state.tree[..., 256:].min() >= 1
 
 
 @pytest.mark.parametrize("lanes", [1, 3])

@@ -4,9 +4,10 @@
 
 The net of `arzip.nets.text_net`. Besides its last byte it is told a hash of the last two, and one of the word so far,
 as rows of tables that go to the candidate: they cost no product, and spare the state what counting knows better. The
-output layer goes on learning while it reads (dynamic evaluation, Mikolov et al. 2010 [1], of one layer): V and b move
-down the gradient of the code length, but for rows whose byte was neither read nor much expected. The distribution is
-kept as a binary tree of masses, so that an adaptive engine can take it bit by bit.
+output layer is there twice. One copy stays as it was trained. The other goes on learning while it reads (dynamic
+evaluation, Mikolov et al. 2010 [1], of one layer): V and b move down the gradient of the code length, but for rows
+whose byte was neither read nor much expected. Distributions are kept as binary trees of masses, so that an adaptive
+engine can take them bit by bit, and trust the one that knows the file better.
 
 Integers throughout, in the sums of `arzip.exact.layers` and the gates of `arzip.exact.gates`.
 
@@ -29,6 +30,7 @@ from arzip.exact.small_net import check_dense
 
 __all__ = [
     "ALPHABET",
+    "LEARNING",
     "ROW_POINT",
     "GRUState",
     "SmallGRU",
@@ -48,10 +50,13 @@ _SPAN = 20 * 32  # logits further below the largest count as this far: 20 octave
 _EXP2 = exp2_table(-_SPAN, 0, 24)
 _PAIRS, _WORDS = 0x9E3779B1, 0x2F0B4C47  # odd multipliers
 _MASK = 0xFFFFFFFF
-_FINER = 7  # more fractional bits of weights that go on learning: with 5, most steps were rounded away
+TRAINED, LEARNING = 0, 1  # the two copies of the output layer
+_FINER = 8  # more fractional bits of weights that go on learning
+_FINEST = 16  # and of what they are rounded from: at 8, most steps would be rounded away
 _RATE = 6  # they move by 2^-6 of the gradient in octaves
+_HALF = 1 << (_FINEST - _FINER - 1)
 _SMALLEST = 512  # in 2^-16; rows of bytes that were wrongly expected by less stay
-_LARGEST, _LARGEST_BIAS = 16383, 1 << 26  # of what goes on learning
+_LARGEST, _LARGEST_BIAS = 16383 << (_FINEST - _FINER), 1 << 27  # of what goes on learning
 _MOST_UNITS = 1024  # sums of so many products stay within 32 bits
 
 
@@ -63,8 +68,10 @@ class SmallGRU(NamedTuple):
     words: np.ndarray  # int8 [W, H]
     inner: np.ndarray  # int8, [3 H, H] packed
     inner_sums: np.ndarray  # int32 [2, 3 H]: bias, made up for unsigned operands, and shift
-    output: np.ndarray  # int8 [256, H]
-    output_sums: np.ndarray  # int32 [2, 256]
+    output: np.ndarray  # int8, [256, H] packed
+    output_sums: np.ndarray  # int32 [2, 256], likewise
+    learner: np.ndarray  # int8 [256, H]: V as the copy that learns begins
+    learner_bias: np.ndarray  # int32 [256]: and b
 
 
 class GRUState(NamedTuple):
@@ -73,17 +80,19 @@ class GRUState(NamedTuple):
     hidden: np.ndarray  # int32 [L, H], at STATE_POINT
     operand: np.ndarray  # int16 [L, H]: the same, rounded to 8 bits
     unsigned: np.ndarray  # uint8 [L, H]: that plus 128
-    sums: np.ndarray  # int32 [3 H]: scratch
+    sums: np.ndarray  # int32 [3 H], and no fewer than 256: scratch
     context: np.ndarray  # int64 [L, 2]: the last byte, the hash of the word so far
-    output: np.ndarray  # int16 [L, 256, H]: V with seven more fractional bits, for it goes on learning
+    learned: np.ndarray  # int32 [L, 256, H]: V with sixteen more fractional bits, for it goes on learning
+    output: np.ndarray  # int16 [L, 256, H]: the same with eight, which enter products
     bias: np.ndarray  # int32 [L, 256]: b, likewise
-    tree: np.ndarray  # int64 [L, 512]: masses; node 1 is the root, 2 k and 2 k + 1 are below k, 256 + x is byte x
+    tree: np.ndarray  # int64 [2, L, 512]: masses; node 1 is the root, 2 k and 2 k + 1 are below k, 256 + x is byte x
 
 
 def no_gru() -> SmallGRU:
     """What stands for a net where there is none."""
     small, wide = np.zeros((0, 0), np.int8), np.zeros((2, 0), np.int32)
-    return SmallGRU(np.zeros((0, 0), np.int16), small, small, packed(small), wide, small, wide)
+    none = packed(small)
+    return SmallGRU(np.zeros((0, 0), np.int16), small, small, none, wide, none, wide, small, wide[0])
 
 
 def small_gru(tensors: dict[str, np.ndarray]) -> SmallGRU:
@@ -98,6 +107,8 @@ def small_gru(tensors: dict[str, np.ndarray]) -> SmallGRU:
             sums[0],
             tensors["output.weight_q"],
             sums[1],
+            tensors["output.weight_q"],
+            tensors["output.bias_q"],
         )
     except (KeyError, ValueError) as error:
         raise ModelError(f"the weights are not those of a recurrent net over bytes ({error})") from error
@@ -111,24 +122,26 @@ def small_gru(tensors: dict[str, np.ndarray]) -> SmallGRU:
         raise ModelError("tables of hashed contexts must have a power of two of rows")
     for weight, (bias, shift) in ((net.inner, net.inner_sums), (net.output, net.output_sums)):
         check_dense(weight, bias, shift, 127)
-    bias, shift = net.inner_sums
-    made_up = bias - MIDDLE * net.inner.sum(axis=1, dtype=np.int32)
-    net = net._replace(inner=packed(net.inner), inner_sums=np.stack([made_up, shift]))
+    for name in ("inner", "output"):
+        weight, (bias, shift) = getattr(net, name), getattr(net, f"{name}_sums")
+        made_up = bias - MIDDLE * weight.sum(axis=1, dtype=np.int32)
+        net = net._replace(**{name: packed(weight), f"{name}_sums": np.stack([made_up, shift])})
     return SmallGRU(*(np.ascontiguousarray(tensor) for tensor in net))
 
 
 def new_gru_state(net: SmallGRU, lanes: int) -> GRUState:
     """Lanes that have read nothing."""
-    units = net.output.shape[1]
+    units = net.learner.shape[1]
     state = GRUState(
         np.zeros((lanes, units), np.int32),
         np.zeros((lanes, units), np.int16),
         np.full((lanes, room(units)), MIDDLE, np.uint8),
-        np.zeros(room(3 * units), np.int32),
+        np.zeros(max(room(3 * units), ALPHABET), np.int32),
         np.zeros((lanes, 2), np.int64),
-        np.tile(net.output.astype(np.int16) << _FINER, (lanes, 1, 1)),
-        np.tile(net.output_sums[0] << _FINER, (lanes, 1)),
-        np.zeros((lanes, 2 * ALPHABET), np.int64),
+        np.tile(net.learner.astype(np.int32) << _FINEST, (lanes, 1, 1)),
+        np.tile(net.learner.astype(np.int16) << _FINER, (lanes, 1, 1)),
+        np.tile(net.learner_bias << _FINER, (lanes, 1)),
+        np.zeros((2, lanes, 2 * ALPHABET), np.int64),
     )
     if units:
         _foretell_all(net, state)
@@ -174,20 +187,32 @@ def _rounded(total: Integer, bias: Integer, shift: Integer) -> Integer:
 
 
 @inlined
-def _foretell(net: SmallGRU, state: GRUState, lane: Integer) -> None:
-    """The tree of the next byte."""
-    operand, tree = state.operand[lane], state.tree[lane]
-    octaves, bias, shift = tree[ALPHABET:], state.bias[lane], net.output_sums[1]
-    for x in range(np.uintp(ALPHABET)):
-        octaves[x] = dot(state.output[lane, x], operand)
+def _grow(tree: np.ndarray) -> None:
+    """The masses of a tree, int64 [512], in whose leaves are octaves."""
     top = np.int64(-_LIMIT)
-    for x in range(np.uintp(ALPHABET)):
-        octaves[x] = _rounded(octaves[x], np.int64(bias[x]), np.int64(shift[x]) + _FINER)
-        top = max(top, octaves[x])
+    for x in range(np.uintp(ALPHABET), np.uintp(2 * ALPHABET)):
+        top = max(top, tree[x])
     for x in range(np.uintp(ALPHABET), np.uintp(2 * ALPHABET)):
         tree[x] = 1 + _EXP2[np.uintp(max(tree[x] - top, np.int64(-_SPAN)) + _SPAN)]
     for node in range(ALPHABET - 1, 0, -1):
         tree[np.uintp(node)] = tree[np.uintp(2 * node)] + tree[np.uintp(2 * node + 1)]
+
+
+@inlined
+def _foretell(net: SmallGRU, state: GRUState, lane: Integer) -> None:
+    """The trees of the next byte."""
+    sums, tree = state.sums, state.tree[TRAINED, lane]
+    bias, shift = net.output_sums[0], net.output_sums[1]
+    products(net.output, state.unsigned[lane], sums)
+    for x in range(np.uintp(ALPHABET)):
+        tree[np.uintp(ALPHABET) + x] = _rounded(np.int64(sums[x]), np.int64(bias[x]), np.int64(shift[x]))
+    _grow(tree)
+    operand, tree, bias = state.operand[lane], state.tree[LEARNING, lane], state.bias[lane]
+    for x in range(np.uintp(ALPHABET)):
+        sums[x] = dot(state.output[lane, x], operand)
+    for x in range(np.uintp(ALPHABET)):
+        tree[np.uintp(ALPHABET) + x] = _rounded(np.int64(sums[x]), np.int64(bias[x]), np.int64(shift[x]) + _FINER)
+    _grow(tree)
 
 
 @compiled
@@ -198,19 +223,22 @@ def _foretell_all(net: SmallGRU, state: GRUState) -> None:
 
 @inlined
 def _learn(net: SmallGRU, state: GRUState, lane: Integer, byte: Integer) -> None:
-    """Move the output layer towards the byte that came: V[x] -= rate (p(x) - [x = byte]) h."""
-    operand, tree = state.operand[lane], state.tree[lane]
+    """Move the copy that learns towards the byte that came: V[x] -= rate (p(x) - [x = byte]) h."""
+    operand, tree = state.operand[lane], state.tree[LEARNING, lane]
     scale = (np.int64(1) << 40) // tree[np.uintp(1)]
     for x in range(np.uintp(ALPHABET)):
         error = ((tree[np.uintp(ALPHABET) + x] * scale) >> 24) - (65536 if np.int64(x) == byte else 0)
         if abs(error) > _SMALLEST:
-            shift = np.int32(_RATE + 25 - _FINER - np.int64(net.output_sums[1, x]))
+            finer = np.int64(_RATE + 25) - np.int64(net.output_sums[1, x])
+            shift = np.int32(finer - _FINEST)
             step, half = np.int32(error), np.int32(1 << (shift - 1))
-            row = state.output[lane, x]
+            learned, row = state.learned[lane, x], state.output[lane, x]
             for k in range(np.uintp(operand.shape[0])):
-                moved = np.int32(np.int32(row[k]) - np.int32(np.int32(step * np.int32(operand[k]) + half) >> shift))
-                row[k] = np.int16(min(max(moved, np.int32(-_LARGEST)), np.int32(_LARGEST)))
-            moved_bias = np.int64(state.bias[lane, x]) - ((error << _HIDDEN_POINT) >> shift)
+                moved = np.int32(learned[k] - np.int32(np.int32(step * np.int32(operand[k]) + half) >> shift))
+                moved = min(max(moved, np.int32(-_LARGEST)), np.int32(_LARGEST))
+                learned[k] = moved
+                row[k] = np.int16(np.int32(moved + np.int32(_HALF)) >> np.int32(_FINEST - _FINER))
+            moved_bias = np.int64(state.bias[lane, x]) - ((error << _HIDDEN_POINT) >> (finer - _FINER))
             state.bias[lane, x] = min(max(moved_bias, np.int64(-_LARGEST_BIAS)), np.int64(_LARGEST_BIAS))
 
 

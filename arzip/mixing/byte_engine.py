@@ -21,7 +21,7 @@ import numpy as np
 from arzip.errors import UnsupportedInput
 from arzip.exact.small_gru import SmallGRU, new_gru_state, no_gru
 from arzip.mixing.byte_kernel import open_front, read_block, run_block, step
-from arzip.mixing.byte_state import MOST_PRIORS, PRIOR_CLASSES, ByteState, Primer, new_byte_state
+from arzip.mixing.byte_state import MOST_PRIORS, NET_PRIORS, PRIOR_CLASSES, ByteState, Primer, new_byte_state
 
 __all__ = ["MOST_LANES", "ByteEngine"]
 
@@ -46,7 +46,7 @@ class ByteEngine:
         """Prepare for a block of `size` bytes; `bucket_bits` limits the slot tables to 64 * 2^bucket_bits bytes.
 
         A primer is what another engine has learned; without one the engine knows nothing. A net reads along with the
-        engine and is its only prior.
+        engine, and what it says are the engine's only priors.
 
         With `priors` > 0 every prediction is given that many outside opinions: int32 [priors, 2, bits], where [:, 0]
         is P(bit = 1) in 2^-16, within 1 .. 65535, and [:, 1] a certainty class below 64 that picks mixer weights.
@@ -56,15 +56,17 @@ class ByteEngine:
         if not 1 <= lanes <= MOST_LANES:
             raise UnsupportedInput(f"{lanes} lanes are outside 1 .. {MOST_LANES}")
         if net is not None:
-            priors = 1
+            priors = NET_PRIORS
         if not 0 <= priors <= MOST_PRIORS:
             raise UnsupportedInput(f"{priors} priors are outside 0 .. {MOST_PRIORS}")
         if bucket_bits is not None and not 0 <= bucket_bits <= 24:
             raise UnsupportedInput(f"slot tables of 2^{bucket_bits} buckets are outside 2^0 .. 2^24")
-        self._state = new_byte_state(size, lanes=lanes, priors=priors, bucket_bits=bucket_bits, primer=primer)
+        self._state = new_byte_state(
+            size, lanes=lanes, priors=priors, bucket_bits=bucket_bits, primer=primer, beside_net=net is not None
+        )
         self._net = no_gru() if net is None else net
         self._mind = new_gru_state(self._net, 0 if net is None else lanes)
-        self._opinions = np.zeros((0, 2, 0) if net is None else (1, 2, lanes), np.int32)
+        self._opinions = np.zeros((0, 2, 0) if net is None else (NET_PRIORS, 2, lanes), np.int32)
         self._priors = priors if net is None else 0  # those that come from outside
         self._bits = self._nothing = np.zeros(0, np.int32)
         self._live = 0

@@ -151,9 +151,10 @@ def _predict_front(
     """Write P(bit = 1) of every live lane to out[place ..]; priors are read from the same place on, or from the net."""
     for lane in range(np.uintp(live)):
         asked = place + np.int64(lane)
-        if state.tree.shape[0] > 0:
+        if state.tree.shape[1] > 0:
             asked = np.int64(lane)
-            priors[0, 0, lane], priors[0, 1, lane] = prior_of(state.tree, lane, s.rows[lane, PARTIAL])
+            for q in range(np.uintp(state.tree.shape[0])):
+                priors[q, 0, lane], priors[q, 1, lane] = prior_of(state.tree[q], lane, s.rows[lane, PARTIAL])
         out[np.uintp(place) + lane] = predict_lane(s, lane, priors, asked) << CODER_SHIFT
 
 
@@ -202,7 +203,7 @@ def run_block(
     """Go on through a block whose symbols (uint8 [n]) are known, to the front `until`; return the decisions made.
 
     Each leaves its probability in `out` (int32, in 2^-24) and its bit in `taken` (int32), in decoding order; priors
-    are read from the same places. With a net, priors [1, 2, L] are where its opinions are put.
+    are read from the same places. With a net, priors [2, 2, L] are where its opinions are put.
     """
     s = ByteState(block, slots, primer, rows, work, inputs, cells, weights, knots, indirect, tables, pairs, shared)
     lanes = rows.shape[0]

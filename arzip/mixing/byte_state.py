@@ -32,6 +32,7 @@ FIRST_RUNNER = 3
 DIRECT = 2  # contexts of bits, looked up in cells without a hash check
 SELECTORS = 6  # weight rows that speak for each bit, beside one a prior
 MOST_PRIORS = 4
+NET_PRIORS = 2  # what a net says: as it was trained, and as it goes on learning
 PRIOR_CLASSES = 64
 REFINERS = 3
 REFINER_CONTEXTS = 65536  # of each final map
@@ -141,12 +142,18 @@ class Primer(NamedTuple):
     slots: np.ndarray  # uint8, a table of its own, as `new_slots` makes them
     cells: np.ndarray  # uint32 [WIDE_CELLS]
     weights: np.ndarray  # int32 [BY_PRIOR + FINAL_ROWS, PRIOR_INPUTS]
-    beside_net: np.ndarray  # int32, the weights of an engine with one prior, a net; of no size for a primer without
+    beside_net: np.ndarray  # int32, the weights of an engine beside a net; of no size for a primer without
     indirect: np.ndarray  # uint16 [65536]
 
 
 def new_byte_state(
-    size: int, *, lanes: int, priors: int, bucket_bits: int | None, primer: Primer | None = None
+    size: int,
+    *,
+    lanes: int,
+    priors: int,
+    bucket_bits: int | None,
+    primer: Primer | None = None,
+    beside_net: bool = False,
 ) -> ByteState:
     """Return the arrays of an engine that has seen nothing, for a block of `size` bytes in `lanes` lanes.
 
@@ -170,8 +177,8 @@ def new_byte_state(
     cells = _first_cells(min(max(size_bits + 2, 12), 20))
     if primer is not None:
         cells[:WIDE_CELLS] = primer.cells
-        if priors == 1 and primer.beside_net.size:
-            weights[:, : PRIOR_INPUTS + 2] = primer.beside_net
+        if beside_net and primer.beside_net.size:
+            weights[:, : PRIOR_INPUTS + 2 * NET_PRIORS] = primer.beside_net
         else:
             weights[:BY_PRIOR, :PRIOR_INPUTS] = primer.weights[:BY_PRIOR]
             weights[-FINAL_ROWS:, :SELECTORS] = primer.weights[BY_PRIOR:, :SELECTORS]

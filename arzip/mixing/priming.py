@@ -79,7 +79,7 @@ def settle(primer: Primer, documents: Sequence[NDArray[np.uint8]], net: SmallGRU
         for _ in engine.predictions(text):
             pass
         state = engine.state
-        inputs = at.PRIOR_INPUTS + (0 if net is None else 2)
+        inputs = at.PRIOR_INPUTS + (0 if net is None else 2 * at.NET_PRIORS)
         weights = np.ascontiguousarray(state.weights[:, :inputs])
         if net is None:
             carried = carried._replace(weights=weights, cells=state.cells[: at.WIDE_CELLS].copy())
@@ -143,7 +143,7 @@ def unpacked(tensors: dict[str, NDArray[np.generic]], *, bucket_bits: int) -> Pr
         "slots": ((1 << bucket_bits, _SLOTS, len(_USED)), np.uint8),
         "cells": ((at.WIDE_CELLS,), np.uint32),
         "weights": ((rows, at.PRIOR_INPUTS), np.int32),
-        "beside_net": ((rows + at.PRIOR_CLASSES, at.PRIOR_INPUTS + 2), np.int32),
+        "beside_net": ((rows + at.NET_PRIORS * at.PRIOR_CLASSES, at.PRIOR_INPUTS + 2 * at.NET_PRIORS), np.int32),
         "indirect": ((65536,), np.uint16),
     }
     if "beside_net" in tensors and not tensors["beside_net"].size:

@@ -28,6 +28,7 @@ from arzip.exact.recurrent import HIDDEN, SUMS
 from arzip.exact.rows import row_of
 from arzip.exact.small_gru import (
     ALPHABET,
+    LEARNING,
     ROW_POINT,
     SmallGRU,
     advance_all,
@@ -123,7 +124,7 @@ class Walk:
     def rows(self, lanes: int) -> Prediction:
         """Of the first `lanes` lanes, int32 [lanes, 256]."""
         rows = np.empty((lanes, ALPHABET), np.int32)
-        for row, masses in zip(rows, self._state.tree[:lanes, ALPHABET:], strict=True):
+        for row, masses in zip(rows, self._state.tree[LEARNING, :lanes, ALPHABET:], strict=True):
             row_of(np.concatenate([[0], np.cumsum(masses)]), row)
         return rows
 
