@@ -120,7 +120,7 @@ def _write_parts(
     planned = []
     head = pack(number, len(parsed.parts))
     for symbols in parsed.parts:
-        grid, road = block_grid(symbols, settings), roads.choose(symbols, settings)
+        road, grid = roads.plan(symbols, settings)
         planned.append((symbols, grid, road))
         shape = symbols.array.shape
         # One block for the whole part is the common case of small files and needs no shape of its own.

@@ -74,11 +74,12 @@ class Grid:
             raise CorruptArchive(f"a part has {count} of its {len(places)} frames: the archive is damaged")
 
 
-def block_grid(symbols: Symbols, settings: Settings) -> Grid:
-    """The cut of a part."""
+def block_grid(symbols: Symbols, settings: Settings, *, uncut: bool = False) -> Grid:
+    """The cut of a part; `uncut` leaves a picture whole where memory allows it, though one core be idle."""
     shape = symbols.array.shape
     if symbols.kind == "image":
-        return Grid(shape, (*_tile(shape[0], shape[1], settings.level), max(1, shape[2])))
+        level = _SMALLEST_LEVEL if uncut else settings.level
+        return Grid(shape, (*_tile(shape[0], shape[1], level), max(1, shape[2])))
     rows = max(1, shape[0])
     if symbols.kind == "audio":
         most = 2 * _SAMPLES // max(2, shape[1])  # many channels share the memory of two

@@ -18,12 +18,14 @@ from numpy.typing import NDArray
 
 from arzip import store
 from arzip.causal import Prediction
+from arzip.container import Fields
 from arzip.errors import CorruptArchive
+from arzip.levels import Levels, pack_levels, ranked, restored, sparse_levels, unpack_levels
 
 if TYPE_CHECKING:
     from arzip.mixing.byte_road import EngineModel
 
-__all__ = ["Coded", "Drawing", "Engine", "Net", "Photograph", "Sound", "Stored", "Way"]
+__all__ = ["Coded", "Drawing", "Engine", "Net", "Photograph", "Ranked", "Sound", "Stored", "Way"]
 
 Decisions = Iterator[tuple[Prediction, NDArray[np.int32]]]
 
@@ -184,6 +186,35 @@ class Photograph:
         from arzip.pictures import picture_predictions
 
         return picture_predictions(block, self.depth, profile=self.profile, net=self._net)
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """A photograph whose planes leave out many values: the ranks of those that occur go the photograph's way."""
+
+    photograph: Photograph
+    levels: Levels | None = None  # those of the whole block that a sample to be encoded is from
+    number = 8
+
+    def _ranks(self, block: NDArray[Any]) -> tuple[Levels, NDArray[Any]]:
+        levels = sparse_levels(block) if self.levels is None else self.levels
+        return levels, ranked(block, levels)
+
+    def encode(self, block: NDArray[Any]) -> Coded:
+        levels, ranks = self._ranks(block)
+        coded = self.photograph.encode(ranks)
+        return Coded(self.number, pack_levels(levels) + coded.payload, f"{coded.label} ranks", coded.ideal_bits)
+
+    def decode(self, payload: bytes, shape: tuple[int, ...]) -> NDArray[Any]:
+        fields = Fields(payload)
+        levels = unpack_levels(fields, _picture(shape)[2], self.photograph.depth)
+        return restored(self.photograph.decode(fields.rest(), shape), levels)
+
+    def code_lengths(self, block: NDArray[Any]) -> NDArray[np.float64]:
+        return self.photograph.code_lengths(self._ranks(block)[1])
+
+    def predictions(self, block: NDArray[Any]) -> Decisions:
+        return self.photograph.predictions(self._ranks(block)[1])
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ LAYERS = [
     ["mixing"],
     ["nets", "formats", "container"],
     ["store", "pictures", "audio"],
-    ["primed"],
+    ["primed", "levels"],
     ["ways"],
     ["roads"],
     ["archive"],

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from arzip import archive, roads
 from arzip.archive import compress_stream
-from arzip.blocks import block_grid
+from arzip.blocks import Grid, block_grid
 from arzip.coding.coder import PRECISION
 from arzip.errors import ArzipError
 from arzip.formats import raw, take_apart
@@ -84,8 +84,7 @@ def explain(data: bytes, settings: Settings) -> Explanation:
     odds = np.zeros((3, len(_BINS) + 1))
     parts, costs = [], []
     models: dict[str, None] = {}
-    for symbols, road in _planned(data, settings):
-        grid = block_grid(symbols, settings)
+    for symbols, road, grid in _planned(data, settings):
         lengths = np.zeros(symbols.array.shape)
         for place in grid.slices():
             block = np.ascontiguousarray(symbols.array[place])
@@ -111,17 +110,18 @@ def explain(data: bytes, settings: Settings) -> Explanation:
     return Explanation(*facts, _curve(costs), _tallies(odds), tuple(models))
 
 
-def _planned(data: bytes, settings: Settings) -> Iterator[tuple[Symbols, roads.Road]]:
-    """The parts of a file with their roads, as `archive` plans them."""
+def _planned(data: bytes, settings: Settings) -> Iterator[tuple[Symbols, roads.Road, Grid]]:
+    """The parts of a file with their roads and cuts, as `archive` plans them."""
     _, parsed, _ = take_apart(data) if len(data) <= archive.FORMAT_LIMIT else (0, None, None)
     if parsed is None and settings.model is not None:
         parsed = raw.parse(data)
     if parsed is not None:
         for symbols in parsed.parts:
-            yield symbols, roads.choose(symbols, settings)
+            yield symbols, *roads.plan(symbols, settings)
         return
     for at in range(0, len(data), archive.PIECE):
-        yield Symbols("bytes", np.frombuffer(data[at : at + archive.PIECE], np.uint8)), roads.Bytes(settings)
+        symbols = Symbols("bytes", np.frombuffer(data[at : at + archive.PIECE], np.uint8))
+        yield symbols, roads.Bytes(settings), block_grid(symbols, settings)
 
 
 def _add_stages(steps: dict[str, float], stages: dict[str, float]) -> None:
