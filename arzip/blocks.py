@@ -23,7 +23,7 @@ _BYTES = 10 << 20  # bytes of a block of a large file: two cores, 150 MiB of tab
 _UNCUT = 6 << 20  # files up to here are one block, for every cut loses what was learned
 _TILE_PIXELS = 1 << 20  # of pictures: large tiles learn more, and bound memory
 _TILE_COLUMNS = 2048
-_ONE_TILE = 150_000  # pixels; larger pictures keep two cores busy
+_ONE_TILE = 450_000  # samples; larger pictures keep two cores busy
 _SMALLEST_LEVEL = 8  # levels from here on give size more than speed
 _SAMPLES = 1 << 20  # of every channel in a frame of sound, 24 seconds at 44.1 kHz: adapting takes seconds
 _FASTEST_LEVEL = 2  # levels up to here give speed more than size: more frames for more cores
@@ -79,7 +79,7 @@ def block_grid(symbols: Symbols, settings: Settings, *, uncut: bool = False) -> 
     shape = symbols.array.shape
     if symbols.kind == "image":
         level = _SMALLEST_LEVEL if uncut else settings.level
-        return Grid(shape, (*_tile(shape[0], shape[1], level), max(1, shape[2])))
+        return Grid(shape, (*_tile(shape[0], shape[1], shape[2], level), max(1, shape[2])))
     rows = max(1, shape[0])
     if symbols.kind == "audio":
         most = 2 * _SAMPLES // max(2, shape[1])  # many channels share the memory of two
@@ -92,13 +92,13 @@ def block_grid(symbols: Symbols, settings: Settings, *, uncut: bool = False) -> 
     return Grid(shape, (rows, *(max(1, n) for n in shape[1:])))
 
 
-def _tile(height: int, width: int, level: int) -> tuple[int, int]:
+def _tile(height: int, width: int, planes: int, level: int) -> tuple[int, int]:
     """Rows and columns of the tiles of a picture: equal ones, an even number where there are several."""
     pixels = height * width
     if level >= _SMALLEST_LEVEL:
         tiles = -(-pixels // (4 * _TILE_PIXELS))
     else:
-        tiles = 2 * -(-pixels // (2 * _TILE_PIXELS)) if pixels > _ONE_TILE else 1
+        tiles = 2 * -(-pixels // (2 * _TILE_PIXELS)) if pixels * planes > _ONE_TILE else 1
     across = -(-width // _TILE_COLUMNS)
     down = max(1, -(-tiles // max(across, 1)))
     return max(1, -(-height // down)), max(1, -(-width // max(across, 1)))
