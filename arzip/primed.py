@@ -19,7 +19,7 @@ from arzip.store import Loaded, load
 __all__ = ["decode_primed", "encode_primed", "primed_engine"]
 
 _PRIMERS = ("text-3",)  # only ever append
-_NETS = ("text-s-2",)  # only ever append
+_NETS = ("text-s-3",)  # only ever append
 _MARK = 2  # bytes of a fingerprint
 
 

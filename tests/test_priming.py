@@ -130,7 +130,7 @@ def test_a_foreign_primer_is_refused() -> None:
         decode_primed(payload[:1] + bytes([payload[1] ^ 1]) + payload[2:], len(ENGLISH), net=False)
 
 
-@pytest.mark.parametrize(("level", "label"), [(3, "text-3"), (5, "text-3 text-s-2")])
+@pytest.mark.parametrize(("level", "label"), [(3, "text-3"), (5, "text-3 text-s-3")])
 def test_costs_add_up(level: int, label: str) -> None:
     road = Bytes(Settings(level=level))
     block = np.frombuffer(ENGLISH, np.uint8)
