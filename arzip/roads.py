@@ -154,20 +154,20 @@ class Road:
 
     def _smallest(self, block: NDArray[Any]) -> Coded | None:
         """What the best way makes of a block; None where none is open."""
-        ways = self._open(block)
+        ways, sample = self._open(block), self._sample(block)
         if len(ways) <= 1:
             return ways[0].encode(block) if ways else None
-        coded = [way.encode(self._sample(block)) for way in ways]
-        if self._sample(block).shape == block.shape:
+        coded = [way.encode(sample) for way in ways]
+        if sample.shape == block.shape:
             return min(coded, key=lambda each: len(each.payload))
         return self._best(ways, coded).encode(block)
 
     def best(self, block: NDArray[Any]) -> Way | None:
         """The way that makes least of a sample from a block's middle; None where none is open."""
-        ways = self._open(block)
+        ways, sample = self._open(block), self._sample(block)
         if len(ways) <= 1:
             return ways[0] if ways else None
-        return self._best(ways, [way.encode(self._sample(block)) for way in ways])
+        return self._best(ways, [way.encode(sample) for way in ways])
 
     def _best(self, ways: list[Way], coded: list[Coded]) -> Way:
         """By what they made of a sample. Bytes learn a picture faster than drawings do, but less of it."""

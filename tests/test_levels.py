@@ -27,7 +27,7 @@ def smooth(height: int, width: int, seed: int = 0) -> np.ndarray:
 
 
 def stretched(picture: np.ndarray) -> np.ndarray:
-    """Every value times 1.7: four in ten between the least and the largest never occur."""
+    """Every value times 17 / 12: three in ten between the least and the largest never occur."""
     return (picture.astype(np.int64) * 17 // 12 % 256).astype(np.uint8)
 
 
