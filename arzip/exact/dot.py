@@ -10,16 +10,14 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
-from numba.core import cgutils as untyped_cgutils
 from numba.core import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from arzip.compiled import Integer, inlined
+from arzip.exact.vectors import cgutils, instruction, loaded, opened, widest
 
 __all__ = ["dot"]
-
-cgutils: Any = untyped_cgutils
 
 _PIECE = 128  # products of one pass through the loop; four sums go on side by side
 _SHORT, _WORD = ir.IntType(16), ir.IntType(32)
@@ -34,18 +32,15 @@ def _dot_of_pieces(typing_context: Any, a: Any, b: Any) -> Any:
     """int32: the sum of a * b over whole pieces, contiguous arrays of int8 or int16 of one length."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        views = [context.make_array(t)(context, builder, v) for t, v in zip(signature.args, arguments, strict=True)]
-        count = cgutils.unpack_tuple(builder, views[0].shape)[0]
-        features = context.codegen().magic_tuple()[2].split(",")
-        found = [_WIDTHS[name] for name in _WIDTHS if f"+{name}" in features]
-        width, name = found[0] if found else (16, "")
+        views, count = opened(context, builder, signature, arguments)
+        width, name = widest(context, _WIDTHS, (16, ""))
         vector = ir.VectorType(_WORD, width // 2)
         sums = [cgutils.alloca_once_value(builder, ir.Constant(vector, None)) for _ in range(4)]
         piece = ir.Constant(count.type, _PIECE)
         with cgutils.for_range(builder, builder.udiv(count, piece)) as loop:
             for i in range(_PIECE // width):
                 first = builder.add(builder.mul(loop.index, piece), ir.Constant(count.type, i * width))
-                x, y = (_loaded(builder, view.data, first, width) for view in views)
+                x, y = (_widened(builder, view.data, first, width) for view in views)
                 into = sums[i % len(sums)]
                 builder.store(builder.add(builder.load(into), _pairs(builder, x, y, vector, name)), into)
         total = ir.Constant(_WORD, 0)
@@ -57,18 +52,17 @@ def _dot_of_pieces(typing_context: Any, a: Any, b: Any) -> Any:
     return types.int32(a, b), generate
 
 
-def _loaded(builder: Any, data: Any, first: Any, width: int) -> Any:
+def _widened(builder: Any, data: Any, first: Any, width: int) -> Any:
     """So many integers from a place on, as 16 bits."""
     stored, wide = (ir.VectorType(kind, width) for kind in (data.type.pointee, _SHORT))
-    vector = builder.load(builder.bitcast(builder.gep(data, [first]), stored.as_pointer()), align=1)
+    vector = loaded(builder, data, first, stored)
     return vector if stored == wide else builder.sext(vector, wide)
 
 
 def _pairs(builder: Any, x: Any, y: Any, vector: Any, name: str) -> Any:
     """x y summed over pairs of neighbours (or, without an instruction for it, over both halves), as 32 bits."""
     if name:
-        kind = ir.FunctionType(vector, [x.type, y.type])
-        return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), [x, y])
+        return instruction(builder, name, vector, [x, y])
     wide = ir.VectorType(_WORD, x.type.count)
     products = builder.mul(builder.sext(x, wide), builder.sext(y, wide))
     halves = (ir.Constant(vector, [i + k for i in range(vector.count)]) for k in (0, vector.count))

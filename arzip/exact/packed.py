@@ -12,16 +12,14 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
-from numba.core import cgutils as untyped_cgutils
 from numba.core import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from arzip.compiled import inlined
+from arzip.exact.vectors import cgutils, instruction, loaded, opened, widest
 
 __all__ = ["MIDDLE", "packed", "products", "room"]
-
-cgutils: Any = untyped_cgutils
 
 MIDDLE = 128  # what makes a signed operand unsigned; sums are then too large by this times the row's sum
 _OUTPUTS, _INPUTS = 16, 4  # of a step
@@ -52,11 +50,8 @@ def _sums_of_block(typing_context: Any, weights: Any, x: Any, out: Any) -> Any:
     """out int32 [16] = weights int8 [I / 4, 16, 4] times x uint8 [I]."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        views = [context.make_array(t)(context, builder, v) for t, v in zip(signature.args, arguments, strict=True)]
-        count = cgutils.unpack_tuple(builder, views[0].shape)[0]
-        features = context.codegen().magic_tuple()[2].split(",")
-        found = [_WIDTHS[name] for name in _WIDTHS if f"+{name}" in features]
-        width, *names = found[0] if found else (16, "", "")
+        views, count = opened(context, builder, signature, arguments)
+        width, *names = widest(context, _WIDTHS, (16, "", ""))
         step = _OUTPUTS * _INPUTS
         vector = ir.VectorType(_WORD, width // _INPUTS)
         sums = [[cgutils.alloca_once_value(builder, vector(None)) for _ in range(step // width)] for _ in range(_STEPS)]
@@ -66,7 +61,7 @@ def _sums_of_block(typing_context: Any, weights: Any, x: Any, out: Any) -> Any:
                 operand = _spread(builder, views[1].data, builder.mul(k, count.type(_INPUTS)), vector)
                 for part, into in enumerate(parts):
                     at = builder.add(builder.mul(k, count.type(step)), count.type(part * width))
-                    taken = _vector(builder, views[0].data, at, ir.VectorType(_BYTE, width))
+                    taken = loaded(builder, views[0].data, at, ir.VectorType(_BYTE, width))
                     builder.store(builder.add(builder.load(into), _fours(builder, operand, taken, names)), into)
         for part, columns in enumerate(zip(*sums, strict=True)):
             first, *others = (builder.load(column) for column in columns)
@@ -79,13 +74,9 @@ def _sums_of_block(typing_context: Any, weights: Any, x: Any, out: Any) -> Any:
     return types.none(weights, x, out), generate
 
 
-def _vector(builder: Any, data: Any, at: Any, kind: Any) -> Any:
-    return builder.load(builder.bitcast(builder.gep(data, [at]), kind.as_pointer()), align=1)
-
-
 def _spread(builder: Any, data: Any, at: Any, vector: Any) -> Any:
     """Four bytes from a place on, over and over."""
-    four = _vector(builder, data, at, _WORD)
+    four = loaded(builder, data, at, _WORD)
     alone = builder.insert_element(vector(ir.Undefined), four, _WORD(0))
     repeated = builder.shuffle_vector(alone, vector(ir.Undefined), vector(None))
     return builder.bitcast(repeated, ir.VectorType(_BYTE, _INPUTS * vector.count))
@@ -96,18 +87,13 @@ def _fours(builder: Any, unsigned: Any, signed: Any, names: list[str]) -> Any:
     width = signed.type.count
     if all(names):
         pairs, sums = ir.VectorType(_SHORT, width // 2), ir.VectorType(_WORD, width // 4)
-        twos = _called(builder, names[0], pairs, [unsigned, signed])
-        return _called(builder, names[1], sums, [twos, pairs([1] * (width // 2))])
+        twos = instruction(builder, names[0], pairs, [unsigned, signed])
+        return instruction(builder, names[1], sums, [twos, pairs([1] * (width // 2))])
     wide = ir.VectorType(_WORD, width)
     products = builder.mul(builder.zext(unsigned, wide), builder.sext(signed, wide))
     places = (ir.VectorType(_WORD, width // 4)(list(range(i, width, 4))) for i in range(4))
     parts = [builder.shuffle_vector(products, products, place) for place in places]
     return builder.add(builder.add(parts[0], parts[1]), builder.add(parts[2], parts[3]))
-
-
-def _called(builder: Any, name: str, kind: Any, arguments: list[Any]) -> Any:
-    signature = ir.FunctionType(kind, [argument.type for argument in arguments])
-    return builder.call(cgutils.get_or_insert_function(builder.module, signature, name), arguments)
 
 
 _block: Any = intrinsic(_sums_of_block)
@@ -117,4 +103,4 @@ _block: Any = intrinsic(_sums_of_block)
 def products(weights: NDArray[Any], x: NDArray[Any], out: NDArray[Any]) -> None:
     """out int32 [O] = weights, packed, times x uint8 [I]; both arrays have the room of whole steps."""
     for o in range(np.uintp(weights.shape[0])):
-        _block(weights[o], x, out[o * np.uintp(16) :])
+        _block(weights[o], x, out[o * np.uintp(_OUTPUTS) :])

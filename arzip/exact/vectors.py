@@ -1,0 +1,37 @@
+"""What intrinsics on vectors of integers share: the arrays they were given, and the instructions of the processor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from llvmlite import ir  # type: ignore[import-untyped]
+from numba.core import cgutils as untyped_cgutils
+
+__all__ = ["cgutils", "instruction", "loaded", "opened", "widest"]
+
+cgutils: Any = untyped_cgutils
+Found = TypeVar("Found")
+
+
+def opened(context: Any, builder: Any, signature: Any, arguments: Any) -> tuple[list[Any], Any]:
+    """The arrays among an intrinsic's arguments, and the length of the first."""
+    views = [context.make_array(t)(context, builder, v) for t, v in zip(signature.args, arguments, strict=True)]
+    return views, cgutils.unpack_tuple(builder, views[0].shape)[0]
+
+
+def widest(context: Any, known: Mapping[str, Found], otherwise: Found) -> Found:
+    """What is known by the name of a feature that the processor has, the widest first."""
+    features = context.codegen().magic_tuple()[2].split(",")
+    return next((known[name] for name in known if f"+{name}" in features), otherwise)
+
+
+def loaded(builder: Any, data: Any, at: Any, kind: Any) -> Any:
+    """A value of some kind from a place of an array on, whatever its alignment."""
+    return builder.load(builder.bitcast(builder.gep(data, [at]), kind.as_pointer()), align=1)
+
+
+def instruction(builder: Any, name: str, kind: Any, arguments: Sequence[Any]) -> Any:
+    """What an instruction of the processor, by LLVM's name for it, makes of its arguments: a value of that kind."""
+    signature = ir.FunctionType(kind, [argument.type for argument in arguments])
+    return builder.call(cgutils.get_or_insert_function(builder.module, signature, name), arguments)
