@@ -4,6 +4,7 @@
     net = "local_pixelcnn"      a key of arzip.nets.NETS
     corpus = "images-train"     a folder of corpora/
     seed = 1
+    begin = "photo-0"           optional: the model, an id or a folder, whose weights training starts from
     [architecture]              keyword arguments of the net
     [data]                      keyword arguments of the corpus' sampler
     [schedule]                  cycles, batch, rate, warmup, validate_every; where they help: decay, epsilon,
@@ -65,6 +66,7 @@ class Recipe:
     data: dict[str, Any]
     schedule: Schedule
     digest: str
+    begin: str | None = None
 
 
 def read_recipe(path: Path) -> Recipe:

@@ -32,7 +32,7 @@ from arzip.mixing.byte_state import Primer
 from arzip.mixing.priming import unpacked
 from arzip.recipe import Recipe, read_recipe
 
-__all__ = ["FINGERPRINT", "Loaded", "adopt_members", "find", "fingerprint", "load", "model_folders", "save"]
+__all__ = ["FINGERPRINT", "Loaded", "adopt_members", "begin", "find", "fingerprint", "load", "model_folders", "save"]
 
 FINGERPRINT = 4  # bytes
 _GUIDED = "guided_net"  # the family of nets that the picture engine takes
@@ -190,6 +190,23 @@ def _checked(model: Loaded, name: str, expected: bytes | None) -> Loaded:
             "install the model it was made with, or name its folder with --model"
         )
     return model
+
+
+def begin(net: Any, name: str) -> None:
+    """Gives a net that is to be trained the weights of a model of its architecture; raises ModelError."""
+    import torch
+
+    folder = find(name)
+    tensors = {name: torch.from_numpy(array) for name, array in load_file(folder / _WEIGHTS).items()}
+    if {n: t.shape for n, t in tensors.items()} != {n: t.shape for n, t in net.named_buffers()}:
+        raise ModelError(f"{folder}: training cannot begin there, its weights belong to another architecture")
+    net.load_state_dict(tensors, strict=False)
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.fill_(torch.nan)
+        net.thaw()
+    if any(bool(parameter.isnan().any()) for parameter in net.parameters()):
+        raise ModelError(f"{folder}: training cannot begin there, {type(net).__name__} does not go on from integers")
 
 
 def save(net: Any, folder: Path) -> None:

@@ -8,13 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 import arzip
 from arzip.errors import ModelError, UnsupportedInput
+from arzip.nets import NETS
 from arzip.nets.local_pixelcnn import LocalPixelCNN
 from arzip.nets.pixelcnn import PixelCNN
 from arzip.recipe import read_recipe
-from arzip.store import load
+from arzip.store import begin, load
 from arzip.training.loop import train
 from arzip.training.pictures import PictureSampler
 from arzip.training.publish import train_and_publish
@@ -83,6 +85,33 @@ def test_train_publish_compress(recipe: Path, tmp_path: Path) -> None:
         arzip.decompress(archive)
     with pytest.raises(ModelError, match="never changes"):
         train_and_publish(recipe, output=tmp_path / "tiny", runs=tmp_path / "runs", device="cpu")
+
+
+@pytest.mark.parametrize("name", ["photo-2", "text-s-3", "rowlstm-mnist-1", "transformer-mnist-1"])
+def test_a_net_that_begins_from_a_model_is_that_model(name: str) -> None:
+    recipe = read_recipe(ROOT / "models" / name / "recipe.toml")
+    net = NETS[recipe.net].net(**recipe.architecture)
+    begin(net, name)
+    net.freeze()
+    published = load_file(ROOT / "models" / name / "weights.safetensors")
+    assert {n: torch.equal(t, published[n]) for n, t in net.named_buffers()} == dict.fromkeys(published, True)
+
+
+def test_training_goes_on_from_a_model(recipe: Path, tmp_path: Path) -> None:
+    train_and_publish(recipe, output=tmp_path / "tiny", runs=tmp_path / "runs", device="cpu")
+    again = tmp_path / "again.toml"
+    text = RECIPE.replace('id = "tiny"', f'id = "again"\nbegin = "{tmp_path / "tiny"}"').replace("[40, 20]", "[20]")
+    text = text.replace("rate = 0.004", "rate = 0.0004")
+    again.write_text(text)
+    train_and_publish(again, output=tmp_path / "again", runs=tmp_path / "runs", device="cpu")
+    logs = [(tmp_path / f"runs/{run}/log.jsonl").read_text().splitlines() for run in ("tiny", "again")]
+    before, after = ([json.loads(row)["valid"] for row in log] for log in logs)
+    assert abs(after[0] - before[-1]) < 0.03  # gentle steps leave a model about where it was
+    again.write_text(text.replace("width = 24", "width = 32"))
+    with pytest.raises(ModelError, match="another architecture"):
+        train_and_publish(again, output=tmp_path / "other", runs=tmp_path / "runs", device="cpu")
+    with pytest.raises(ModelError, match="MADE does not go on from integers"):
+        begin(NETS["made"].net(**read_recipe(ROOT / "models/made-dna-1/recipe.toml").architecture), "made-dna-1")
 
 
 def test_the_float_and_the_exact_net_agree(recipe: Path, tmp_path: Path) -> None:

@@ -95,6 +95,10 @@ class CausalAttention(Layer):
         scaled = self.offsets.detach() * (1 << SCORE_POINT)
         self.offsets_q = (scaled + 0.5).floor().clamp(-_FARTHEST, _FARTHEST).to(torch.int32)
 
+    def thaw(self) -> None:
+        with torch.no_grad():
+            self.offsets.copy_(self.offsets_q / (1 << SCORE_POINT))
+
     def check(self) -> None:
         if int(self.offsets_q.abs().max()) > _FARTHEST:
             raise ModelError(f"a distance's score lies outside +-{_FARTHEST}; train or freeze the net again")

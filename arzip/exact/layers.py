@@ -48,6 +48,11 @@ class Layer(nn.Module):
         for part in self.parts():
             part.freeze()
 
+    def thaw(self) -> None:
+        """Parameters become what the integer buffers stand for: training goes on from a frozen net."""
+        for part in self.parts():
+            part.thaw()
+
     def check(self) -> None:
         """Proves the bounds of integer buffers that were read from a file; raises ModelError."""
         for part in self.parts():
@@ -139,6 +144,12 @@ class Dense(Pointwise):
             self.shift_q = (exponents + self.source.point - self.target.point).to(torch.int32)
         self.check()
 
+    def thaw(self) -> None:
+        with torch.no_grad():
+            exponents = self.shift_q + self.target.point - self.source.point
+            self.weight.copy_(torch.ldexp(self.weight_q.float(), -exponents[:, None]))
+            self.bias.copy_(torch.ldexp(self.bias_q.float(), -exponents - self.source.point))
+
     def check(self) -> None:
         """Proves, row by row, that no partial sum can reach 2**24; raises ModelError naming the worst row."""
         weight = self.weight_q.to(torch.int64)
@@ -198,6 +209,10 @@ class Embedding(Pointwise):
     def freeze(self) -> None:
         with torch.no_grad():
             self.table_q = (straight_through(self.table, self.target) * (1 << self.target.point)).to(torch.int16)
+
+    def thaw(self) -> None:
+        with torch.no_grad():
+            self.table.copy_(self.table_q / (1 << self.target.point))
 
     def place(self, engine: Engine) -> None:
         self.engine = engine

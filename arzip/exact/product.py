@@ -95,6 +95,11 @@ class Product(Layer):
         self.point_q = point.to(torch.int32)
         self.check()
 
+    def thaw(self) -> None:
+        with torch.no_grad():
+            self.weight.copy_(torch.ldexp(self.weight_q.float(), -self.point_q))
+            self.bias.copy_(torch.ldexp(self.bias_q.float(), -self.point_q - self.source.point))
+
     def _reach(self, weight: Tensor) -> Tensor:
         """What no sum of weighted inputs exceeds, whole or in part, per output."""
         positive, negative = weight.clamp(min=0).sum(dim=0), weight.clamp(max=0).sum(dim=0)

@@ -60,6 +60,11 @@ class LabelledPixelCNN(OrderedNet):
         super().freeze()
         self.prior_q = rounded(self.prior, LOGIT)
 
+    def thaw(self) -> None:
+        super().thaw()
+        with torch.no_grad():
+            self.prior.copy_(self.prior_q / (1 << LOGIT.point))
+
     def given(self, node: NDArray[np.int64]) -> NDArray[np.uint8]:
         """The classes [N] at which the tree ends as bits, [N, classes]."""
         return np.eye(1 << self.labels, dtype=np.uint8)[node - len(self.prior_q)]

@@ -99,6 +99,12 @@ class TextNet(Layer):
             for table, integers in ((self.pairs, self.pairs_q), (self.words, self.words_q)):
                 integers.copy_(straight_through(table, _ROWS) * (1 << ROW_POINT))
 
+    def thaw(self) -> None:
+        super().thaw()
+        with torch.no_grad():
+            for table, integers in ((self.pairs, self.pairs_q), (self.words, self.words_q)):
+                table.copy_(integers / (1 << ROW_POINT))
+
     def place(self, engine: Engine) -> None:
         """The compiled reading gives every engine's bits."""
         super().place(engine)

@@ -175,6 +175,12 @@ class TokenNet(OrderedNet):
         super().freeze()
         self.positions_q, self.bias_q = rounded(self.positions, wide(BRANCH.point)), rounded(self.bias, LOGIT)
 
+    def thaw(self) -> None:
+        super().thaw()
+        with torch.no_grad():
+            self.positions.copy_(self.positions_q / (1 << BRANCH.point))
+            self.bias.copy_(self.bias_q / (1 << LOGIT.point))
+
     def place(self, engine: Engine) -> None:
         super().place(engine)
         self._places = self.positions_q.to(engine.device, torch.float32)

@@ -12,7 +12,7 @@ import torch
 from arzip.errors import ModelError
 from arzip.nets import NETS
 from arzip.recipe import Recipe, read_recipe
-from arzip.store import adopt_members, load, save
+from arzip.store import adopt_members, begin, load, save
 from arzip.training.corpora import corpus_folder
 from arzip.training.loop import train
 from arzip.training.priming import publish_primer
@@ -44,6 +44,8 @@ def train_and_publish(
     net = NETS[recipe.net].net(**recipe.architecture)
     if hasattr(net, "adopt"):
         adopt_members(net, "fp32", "cpu", fresh=True)
+    if recipe.begin is not None:
+        begin(net, recipe.begin)
     task = TASKS[recipe.net]
     rank = int(os.environ.get("RANK", "0"))
     sampler = task.sampler(corpus_folder(recipe.corpus, path.parent), recipe.seed + rank, recipe.data)
