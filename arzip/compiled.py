@@ -16,7 +16,7 @@ import hashlib
 import inspect
 import re
 from collections.abc import Callable
-from functools import cache
+from functools import cache, cached_property, update_wrapper
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -67,18 +67,36 @@ class _Cache(_FunctionCache):  # type: ignore[misc]
             return self._load_overload(sig, target_context)
 
 
-def _compiler(*, kept: bool, **options: Any) -> Any:
-    """Compiles when first called; what is kept is on disk then, for the next process."""
-    jit: Any = njit(nogil=True, **options)
+class _Later:
+    """A function that numba is shown when it is first called, or met in another that is being compiled.
 
-    def compile_later(function: Callable[..., Any]) -> Any:
-        dispatcher = jit(function)
-        if kept:
+    A dispatcher takes half a millisecond to make, and most of hundreds are never asked for: what the disk keeps of a
+    function contains all that it calls. To numba, this is the dispatcher.
+    """
+
+    def __init__(self, function: Callable[..., Any], kept: bool, options: dict[str, Any]) -> None:
+        update_wrapper(self, function)
+        self._kept, self._options = kept, options
+
+    @cached_property
+    def _dispatcher(self) -> Any:
+        function: Any = self.__wrapped__
+        dispatcher: Any = njit(nogil=True, **self._options)(function)
+        if self._kept:
             dispatcher._cache = _Cache(function)
             dispatcher._cache._cache_file._source_stamp = stamp(Path(inspect.getfile(function)).resolve())
         return dispatcher
 
-    return compile_later
+    def __call__(self, *arguments: Any) -> Any:
+        return self._dispatcher(*arguments)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._dispatcher, name)
+
+
+def _compiler(*, kept: bool, **options: Any) -> Any:
+    """Compiles when first called; what is kept is on disk then, for the next process."""
+    return lambda function: _Later(function, kept, options)
 
 
 allocating = _compiler(kept=True)

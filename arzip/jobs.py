@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import io
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
-
-from tqdm import tqdm
 
 from arzip.archive import Report, compress_stream, decompress_stream
 from arzip.errors import ArzipError
@@ -104,9 +103,13 @@ def _sink(target: Path | None, options: Options) -> Iterator[BinaryIO]:
 
 @contextmanager
 def _progress(label: str, total: int | None, settings: Settings, options: Options) -> Iterator[Settings]:
-    with tqdm(
-        desc=label, total=total, unit="B", unit_scale=True, leave=False, disable=True if options.quiet else None
-    ) as bar:
+    """A bar on a terminal; nothing is imported for it elsewhere."""
+    if options.quiet or not sys.stderr.isatty():
+        yield settings
+        return
+    from tqdm import tqdm
+
+    with tqdm(desc=label, total=total, unit="B", unit_scale=True, leave=False) as bar:
         yield replace(settings, progress=bar.update)
 
 

@@ -18,6 +18,7 @@ from arzip.nets.pixelcnn import PixelCNN
 from arzip.recipe import read_recipe
 from arzip.store import begin, load
 from arzip.training.loop import train
+from arzip.training.muon import Muon
 from arzip.training.pictures import PictureSampler
 from arzip.training.publish import train_and_publish
 from arzip.training.tasks import TASKS
@@ -215,6 +216,25 @@ def test_muon_trains_in_either_precision(precision: str, tmp_path: Path) -> None
     muon, adam = (state["param_groups"][0]["params"] for state in saved["optimizers"])
     assert len(muon) == len(net.matrices()) == 6
     assert len(adam) == len(list(net.parameters())) - 6
+
+
+def test_muon_is_that_of_torch_but_for_its_precision() -> None:
+    torch.manual_seed(0)
+    start = torch.randn(12, 7)
+    ours, single, theirs = (torch.nn.Parameter(start.clone()) for _ in range(3))
+    optimizers = (
+        Muon([ours], lr=0.1, decay=0.1, precision=torch.bfloat16),
+        Muon([single], lr=0.1, decay=0.1, precision=torch.float32),
+        torch.optim.Muon([theirs], lr=0.1, weight_decay=0.1, adjust_lr_fn="match_rms_adamw"),
+    )
+    for _ in range(3):
+        gradient = torch.randn(12, 7)
+        for matrix, optimizer in zip((ours, single, theirs), optimizers, strict=True):
+            matrix.grad = gradient.clone()
+            optimizer.step()
+    assert torch.equal(ours, theirs)
+    torch.testing.assert_close(single, theirs, atol=0.01, rtol=0.0)
+    assert (theirs - start).abs().max() > 0.1
 
 
 def test_muon_wants_a_net_that_names_its_matrices(recipe: Path, tmp_path: Path) -> None:

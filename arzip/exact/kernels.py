@@ -10,13 +10,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from arzip.compiled import allocating
 
 __all__ = ["add", "finish", "requantise"]
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def finish(
     product: NDArray[Any], bias: NDArray[Any], scale: NDArray[Any], low: int, high: int, y: NDArray[Any]
 ) -> None:
@@ -31,7 +32,7 @@ def finish(
             out[j] = min(max(v, floor), ceiling)
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def requantise(x: NDArray[Any], scale: float, low: int, high: int, y: NDArray[Any]) -> None:
     """y = clamp(floor(x * scale + 1/2)); x [N, C] below 2**24, scale a power of two."""
     rows, columns = y.shape
@@ -44,7 +45,7 @@ def requantise(x: NDArray[Any], scale: float, low: int, high: int, y: NDArray[An
             out[j] = min(max(v, floor), ceiling)
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def add(a: NDArray[Any], b: NDArray[Any], low: int, high: int, y: NDArray[Any]) -> None:
     """y = clamp(a + b); int32 [N, C] below 2**23."""
     rows, columns = y.shape

@@ -16,9 +16,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba import njit
 from numpy.typing import NDArray
 
+from arzip.compiled import allocating
 from arzip.exact.lookup import SIGMOID_LIMIT, SIGMOID_STEPS, exp2_table, sigmoid_table
 
 __all__ = ["FLOOR_BITS", "POINT", "SCALE_HIGH", "SCALE_LOW", "cumulative", "mixture", "sigmoid"]
@@ -34,7 +34,7 @@ _RECIPROCAL = exp2_table(-SCALE_HIGH, -SCALE_LOW, _Z_BITS)
 _SIGMOID = sigmoid_table()
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def sigmoid(z: int) -> Any:
     """F(z) * 2**30 for z in units of 2**-16 / 32, by linear interpolation."""
     limit = SIGMOID_LIMIT * SIGMOID_STEPS << _Z_BITS
@@ -44,7 +44,7 @@ def sigmoid(z: int) -> Any:
     return left + ((_SIGMOID[i + 1] - left) * (z & ((1 << _Z_BITS) - 1)) >> _Z_BITS)
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def mixture(outputs: NDArray[Any], first: int, components: int, weight: NDArray[Any], reciprocal: NDArray[Any]) -> None:
     """Weights (sum about 2**16) and reciprocal scales of one sample from a net's integers [3 K]: logits, means, scales.
 
@@ -65,7 +65,7 @@ def mixture(outputs: NDArray[Any], first: int, components: int, weight: NDArray[
         reciprocal[k] = _RECIPROCAL[SCALE_HIGH - scale]
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def cumulative(edge: int, levels: int, mean: NDArray[Any], weight: NDArray[Any], reciprocal: NDArray[Any]) -> int:
     """C(edge): the probability of all samples below `edge` (0..levels) in units of about 2**-30, floor included."""
     if edge <= 0:

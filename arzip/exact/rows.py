@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from arzip.compiled import allocating
 from arzip.exact.lookup import exp2_table
 
 __all__ = ["PRECISION", "TOTAL", "row_of", "softmax_rows"]
@@ -18,7 +18,7 @@ _SPAN = 20 * 32  # logits further below the largest count as this far: 20 octave
 _EXP2 = exp2_table(-_SPAN, 0, 30)
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def row_of(edges: NDArray[Any], row: NDArray[Any]) -> None:
     """Frequencies int32 [A] in proportion to the steps of rising edges int64 [A + 1] below 2**38, each at least 1."""
     size = row.shape[0]
@@ -34,7 +34,7 @@ def row_of(edges: NDArray[Any], row: NDArray[Any]) -> None:
     row[largest] += left
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def softmax_rows(logits: NDArray[Any], rows: NDArray[Any]) -> None:
     """Rows int32 [N, A] from logits int32 [N, A] at binary point 5 in octaves: frequency ~ 2**(logit / 32)."""
     size = logits.shape[1]

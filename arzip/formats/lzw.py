@@ -19,8 +19,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from arzip.compiled import allocating
 from arzip.errors import CorruptArchive, LimitExceeded, UnsupportedInput
 from arzip.formats.deflate.bits import grown, grown_rows
 from arzip.formats.deflate.fields import FieldReader, FieldWriter, pack_numbers, unpack_numbers
@@ -50,7 +50,7 @@ class OpenedCodes:
     consumed: int
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def _width(bits, since, early):
     """Bits of the next code when `since` codes came after the last clear."""
     entries = min((np.int64(1) << bits) + 2 + max(since - 1, np.int64(0)), np.int64(FULL)) + early
@@ -60,7 +60,7 @@ def _width(bits, since, early):
     return width
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def _get(data, position, width, high_first):
     """`width` bits at the bit `position`; the data have three spare bytes."""
     byte = position >> 3
@@ -71,7 +71,7 @@ def _get(data, position, width, high_first):
     return word >> (position & 7) & ((1 << width) - 1)
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def _read(data, bits, high_first, early, limit):
     """(status, symbols, codes, bits read) of data with three spare bytes; without an end code up to the last code."""
     there = 8 * (data.shape[0] - 3)
@@ -124,7 +124,7 @@ def _read(data, bits, high_first, early, limit):
     return 0, symbols[:done], codes[:count], position
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def _walk(symbols, bits, clear_after, codes, given, encoding):
     """Codes to notes if encoding is 1, notes to codes if it is 0: (status, codes, notes).
 
@@ -186,7 +186,7 @@ def _walk(symbols, bits, clear_after, codes, given, encoding):
     return np.int64(0 if position == size else INVALID), out_codes[:count], notes[:note]
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def _write(codes, bits, high_first, early, spare):
     """The bytes of a stream of codes; `spare` fills the last one."""
     clear = np.int64(1) << bits

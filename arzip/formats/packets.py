@@ -17,8 +17,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from arzip.compiled import allocating
 from arzip.errors import CorruptArchive, LimitExceeded, UnsupportedInput
 from arzip.formats.deflate.bits import grown, grown_rows
 from arzip.formats.deflate.fields import FieldReader, FieldWriter, pack_numbers, unpack_numbers
@@ -49,7 +49,7 @@ class OpenedPackets:
     consumed: int
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def _header(run, count, signed):
     """The header byte of a packet."""
     if signed:
@@ -57,7 +57,7 @@ def _header(run, count, signed):
     return 128 | (count - 1) if run else count - 1
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def _read(data, item, signed, wanted):
     """Packets until `wanted` items: (status, items as bytes, headers, bytes read)."""
     items, headers = np.zeros(wanted * item, np.uint8), np.zeros(64, np.uint8)
@@ -86,7 +86,7 @@ def _read(data, item, signed, wanted):
     return 0, items, headers[:packet], position
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def _equal(items, item, at, end):
     """How many items from `at` on are equal, at most MOST and not beyond `end`."""
     count = np.int64(1)
@@ -98,7 +98,7 @@ def _equal(items, item, at, end):
     return count
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def _walk(items, item, row, signed, way, headers, given, encoding):
     """Headers to notes [K, 2], or notes to the stream: (status, stream, notes); see `lzw` for the same idea."""
     total = items.shape[0] // item

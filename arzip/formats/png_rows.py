@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from arzip.compiled import allocating
 
 __all__ = [
     "CHANNELS",
@@ -62,7 +63,7 @@ def raw_size(layout: Layout) -> int:
     return sum(rows * (1 + layout.row_bytes(columns)) for *_, columns, rows in layout.passes)
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def _predictor(kind, left, above, corner):
     if kind == 0:
         return np.int64(0)
@@ -78,7 +79,7 @@ def _predictor(kind, left, above, corner):
     return above if to_above <= to_corner else corner
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def _unfilter(raw, rows, pixel, filters, out):
     """Undo the filters of rows [R, 1 + B] into out [R, B]; False if there is a filter type above 4."""
     for y in range(rows):
@@ -94,7 +95,7 @@ def _unfilter(raw, rows, pixel, filters, out):
     return True
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def _filter(rows, pixel, filters, raw):
     """The inverse: rows [R, B] and filters [R] into raw [R, 1 + B]."""
     for y in range(rows.shape[0]):
@@ -107,7 +108,7 @@ def _filter(rows, pixel, filters, raw):
             raw[y, 1 + x] = (np.int64(rows[y, x]) - _predictor(kind, left, above, corner)) & 255
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def predict_filters(rows, pixel, order, filters):
     """The filter with the least sum of absolute signed differences in each row [R, B], into filters [R].
 

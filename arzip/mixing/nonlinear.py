@@ -5,6 +5,8 @@ Units: a stretched value is an int in 1/256 (so 256 means odds of e to 1); proba
 so they are the same on every machine.
 """
 
+from functools import cache
+
 import numpy as np
 
 from arzip.compiled import Integer, inlined
@@ -17,6 +19,7 @@ PROBABILITY_LIMIT = 65535  # the largest 16-bit probability; the smallest is 1
 _FRACTION_BITS = 160
 
 
+@cache
 def _exponentials() -> list[int]:
     """Return e^(k / 512) in units of 2^-160 for k = 0 .. 2 * 3072, by repeated multiplication."""
     one = 1 << _FRACTION_BITS

@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from arzip.errors import ModelError
 from arzip.recipe import Recipe, Schedule
+from arzip.training.muon import Muon
 
 __all__ = ["Sampler", "train"]
 
@@ -113,8 +114,8 @@ def _optimizers(net: nn.Module, schedule: Schedule) -> list[torch.optim.Optimize
     )
     if not matrices:
         return [adam]
-    muon = torch.optim.Muon(matrices, lr=schedule.rate, weight_decay=schedule.decay, adjust_lr_fn="match_rms_adamw")
-    return [muon, adam]
+    precision = torch.bfloat16 if schedule.precision == "bfloat16" else torch.float32
+    return [Muon(matrices, lr=schedule.rate, decay=schedule.decay, precision=precision), adam]
 
 
 class _Averaged(nn.Module):

@@ -10,14 +10,15 @@ behind the last byte so that a peek or put near the end stays inside the buffer.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from arzip.compiled import allocating
 
 __all__ = ["SLACK", "copy", "grown", "grown_rows", "peek", "put"]
 
 SLACK = 16  # spare bytes behind a buffer; the longest jump between two checks of the position is 48 bits
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def peek(data, position):
     """The bits from `position` on, as a non-negative int64; bits above the 33rd are not valid."""
     byte = position >> 3
@@ -29,7 +30,7 @@ def peek(data, position):
     return word >> (position & 7)
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def put(out, position, value, count):
     """Write `value`, a number of `count` (0 to 32) bits, into zeroed `out`; the next position."""
     byte = position >> 3
@@ -43,14 +44,14 @@ def put(out, position, value, count):
     return position + count
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def copy(source, start, count, target, place):
     """Copy source[start : start + count] to target[place:]; a loop compiles far faster than slices do."""
     for index in range(count):
         target[place + index] = source[start + index]
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def grown(array, needed):
     """`array` itself if it holds `needed` elements, else a zero-filled copy of at least twice its size."""
     if needed <= array.shape[0]:
@@ -61,7 +62,7 @@ def grown(array, needed):
     return larger
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def grown_rows(array, needed):
     """The same for the rows of a matrix."""
     if needed <= array.shape[0]:

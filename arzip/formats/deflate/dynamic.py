@@ -14,8 +14,8 @@ the operations 16 (bit 0), 17 (bit 1) and 18 (bit 2) are used, 15 spelled out. T
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from arzip.compiled import allocating
 from arzip.formats.deflate.bits import copy, grown
 from arzip.formats.deflate.huffman import block_costs, count_symbols, optimal_lengths, predict_head, run_operations
 from arzip.formats.deflate.matcher import FIXED_ONLY, TOKEN_LIMIT
@@ -36,7 +36,7 @@ __all__ = ["describe", "restore", "told_lengths"]
 LENGTHS_DIFFER, HEAD_DIFFERS, SPELLED_OUT = 1, 2, 15
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def _joint_operations(lengths, count, used, table, end):
     """Append run-length operations of one joint sequence, as zopfli (all eight `used`) and libdeflate (7) make them."""
     at = np.int64(0)
@@ -73,7 +73,7 @@ def _joint_operations(lengths, count, used, table, end):
     return end
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def _operations(style, lengths, first, second, table, end):
     """Append the operations for lengths[:first] and lengths[first:first + second] in a style 0 to 8; the new end."""
     if style:
@@ -82,7 +82,7 @@ def _operations(style, lengths, first, second, table, end):
     return run_operations(lengths[first:], second, table, end)
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def _used(lengths, least):
     """How many symbols a table sends: up to the last one with a code, but at least `least`."""
     count = lengths.shape[0]
@@ -91,7 +91,7 @@ def _used(lengths, least):
     return count
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def _predict(literals, distances, told, literal_lengths, distance_lengths, joint, table):
     """The table of the lengths told, or zlib's: (its bytes, bits of a block with it, bits with fixed codes)."""
     if told.shape[0]:
@@ -110,7 +110,7 @@ def _predict(literals, distances, told, literal_lengths, distance_lengths, joint
     return end, chosen + bits + 3, fixed + 3
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def _complete(joint, first, second, style, table):
     """Write counts, predicted code-length code and operations into the table: (its end, its bits)."""
     head = np.zeros(20, np.uint8)
@@ -124,7 +124,7 @@ def _complete(joint, first, second, style, table):
     return 3 + number + end, bits + 3 * number + 14
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def _same(table, start, end, other, other_start, other_end):
     if end - start != other_end - other_start:
         return False
@@ -134,7 +134,7 @@ def _same(table, start, end, other, other_start, other_end):
     return True
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def _predicted_kind(size, chosen, fixed, settings):
     """zlib's choice, by whole bytes: stored if it is no longer, fixed before dynamic when equal."""
     chosen, fixed = (chosen + 7) >> 3, (fixed + 7) >> 3
@@ -145,7 +145,7 @@ def _predicted_kind(size, chosen, fixed, settings):
     return 1 if fixed <= chosen else 2
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def told_lengths(blocks, tables):
     """The code lengths of every block [B, 316], those of parsed tables or the fixed ones; zeros for stored blocks."""
     told = np.zeros((blocks.shape[0], LITERAL_SYMBOLS + DISTANCE_SYMBOLS), np.uint8)
@@ -163,7 +163,7 @@ def told_lengths(blocks, tables):
     return told
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def describe(plain, settings, lengths, distances, sizes, blocks, tables, told):
     """Compare every block with its prediction.
 
@@ -245,7 +245,7 @@ def describe(plain, settings, lengths, distances, sizes, blocks, tables, told):
     return surprises, styles[:styles_end], notes[:notes_end], spelled[:spelled_end]
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def restore(plain, settings, lengths, distances, surprises, sizes, blocks, styles, notes, spelled, told):
     """The inverse of `describe`: set KIND and TABLE of `blocks`; the tables, and True if the notes fit.
 
@@ -334,7 +334,7 @@ def restore(plain, settings, lengths, distances, surprises, sizes, blocks, style
     return tables[:tables_end], complete
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def _well_formed(operations, end):
     """True if the bytes are whole operations."""
     at = np.int64(0)

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from arzip.compiled import allocating
 from arzip.errors import CorruptArchive
 
 __all__ = ["FieldReader", "FieldWriter", "pack_numbers", "unpack_numbers"]
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def _pack(values):
     out = np.zeros(values.shape[0] * 6 + 8, np.uint8)
     end = np.int64(0)
@@ -32,7 +32,7 @@ def _pack(values):
     return out[:end]
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def _unpack(data):
     values = np.zeros(data.shape[0], np.int64)
     count, value, shift = np.int64(0), np.int64(0), np.int64(0)

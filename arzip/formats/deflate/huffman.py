@@ -11,8 +11,8 @@ shorter ones, and run-length coding of the lengths that never crosses from the l
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from arzip.compiled import allocating
 from arzip.formats.deflate.tables import (
     CODE_LENGTH_ORDER,
     DISTANCE_EXTRA,
@@ -27,7 +27,7 @@ from arzip.formats.deflate.tables import (
 __all__ = ["block_costs", "count_symbols", "optimal_lengths", "predict_head", "run_operations"]
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def _sift_down(heap, size, at, weight, depth):
     """Restore the order of heap[1..size] below `at`: lighter first, then shallower; equals stay where they are."""
     item = heap[at]
@@ -46,7 +46,7 @@ def _sift_down(heap, size, at, weight, depth):
     heap[at] = item
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def optimal_lengths(counts, symbols, longest, lengths):
     """Code lengths (uint8, 0 unused) of at most `longest` bits for counts[:symbols]; the last symbol that has a code.
 
@@ -127,7 +127,7 @@ def optimal_lengths(counts, symbols, longest, lengths):
     return last
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def count_symbols(plain, done, lengths, distances, first, tokens, literals, distance_counts):
     """Count a block's symbols, end-of-block included, into literals[288] and distance_counts[32]; its end in bytes."""
     literals[:] = 0
@@ -145,7 +145,7 @@ def count_symbols(plain, done, lengths, distances, first, tokens, literals, dist
     return done
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def run_operations(lengths, count, table, end):
     """Append zlib's run-length operations for lengths[:count] to the table; the new end."""
     at = np.int64(0)
@@ -183,7 +183,7 @@ def run_operations(lengths, count, table, end):
     return end
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def predict_head(table, operations, operations_end, head):
     """zlib's code-length code for the operations in table[operations:operations_end].
 
@@ -213,7 +213,7 @@ def predict_head(table, operations, operations_end, head):
     return bits
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def block_costs(literals, distances, literal_lengths, distance_lengths):
     """Bits of a block's symbols with the given code lengths, and with the fixed codes; extra bits in both."""
     chosen, fixed = np.int64(0), np.int64(0)

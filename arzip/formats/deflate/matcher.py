@@ -20,9 +20,8 @@ strategies are points in that space. `heads` and `links` are the chains of `chai
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-from arzip.compiled import compiled
+from arzip.compiled import allocating, compiled
 from arzip.formats.deflate.chains import enter, enter_exact, find_longest, follow_chain, match_length
 from arzip.formats.deflate.medium import MARGIN, take_over
 
@@ -98,7 +97,7 @@ LEAST_FOR = np.array([9] * 6 + [8] * 2 + [7] * 2 + [6] * 6 + [5] * 29 + [4] * 35
 FIRST_RECOUNT = 10_000  # bytes from the start of a block
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def start_cursor(settings):
     """The cursor at the start of the data."""
     cursor = np.zeros(CURSOR_FIELDS, np.int64)

@@ -16,8 +16,8 @@ at once: that is what an encoder came to in its last round if it had settled, an
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from arzip.compiled import allocating
 from arzip.formats.deflate.bits import grown
 from arzip.formats.deflate.chains import MULTIPLIER, match_length, may_be_longer
 from arzip.formats.deflate.tables import DISTANCE_EXTRA, LENGTH_EXTRA, LENGTH_SYMBOL, distance_symbol
@@ -29,7 +29,7 @@ LITERAL_SYMBOLS, DISTANCE_SYMBOLS = 286, 30
 NO_LITERAL, NO_DISTANCE = 13 * 16, 10 * 16  # costs of symbols without a code, as libdeflate sets them
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def link_all(plain, links):
     """links[k, p] (int32), k = 0..3: the nearest earlier position with the same hash of 3 + k bytes, or -1."""
     heads = np.full(1 << 16, -1, np.int32)
@@ -47,7 +47,7 @@ def link_all(plain, links):
             heads[slot] = at
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def _sixteenths(value):
     """About 16 log2(value) for value >= 1: the magnitude, and the mantissa taken as straight."""
     bits = np.int64(0)
@@ -57,7 +57,7 @@ def _sixteenths(value):
     return 16 * bits + ((mantissa - (1 << 20)) >> 16)
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def _set_costs(counts, first, symbols, costs):
     """costs[first:] of symbols from their counts, a seldom one for those that do not occur."""
     total = np.int64(0)
@@ -68,7 +68,7 @@ def _set_costs(counts, first, symbols, costs):
         costs[symbol] = max(whole - _sixteenths(max(counts[symbol], np.int64(1))), np.int64(1))
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def _find_matches(plain, start, end, links, chain, nice, passed):
     """length << 16 | shortest distance, for every position and ever longer, and where each position's start.
 
@@ -106,7 +106,7 @@ def _find_matches(plain, start, end, links, chain, nice, passed):
     return matches, starts
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def _plan(plain, start, end, matches, starts, shorter, costs, total, lengths, distances):
     """One plan with the given costs [286 + 30]."""
     by_length = np.zeros(259, np.int64)
@@ -129,7 +129,7 @@ def _plan(plain, start, end, matches, starts, shorter, costs, total, lengths, di
         total[here], lengths[here], distances[here] = cheapest, chosen, far
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def plan_block(plain, start, end, links, chain, rounds, shorter, lengths, distances):
     """Fill lengths and distances [end - start] (int64) with the token to expect at each place of plain[start:end].
 
@@ -159,7 +159,7 @@ def plan_block(plain, start, end, links, chain, rounds, shorter, lengths, distan
         _set_costs(counts, LITERAL_SYMBOLS, DISTANCE_SYMBOLS, costs)
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def plan_told(plain, start, end, links, settings, told, lengths, distances):
     """The same with the code lengths told [286 + 30] (0 for symbols without a code), in a single round.
 

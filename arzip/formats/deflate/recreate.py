@@ -9,13 +9,13 @@ library takes part: a recipe gives the same bytes on every machine.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from arzip.errors import CorruptArchive, UnsupportedInput
+from arzip.formats.deflate import Opened, Settings
 from arzip.formats.deflate import recipe as recipes
 from arzip.formats.deflate.dynamic import describe, restore, told_lengths
 from arzip.formats.deflate.estimate import estimate
@@ -23,21 +23,10 @@ from arzip.formats.deflate.matcher import MODE, TOLD
 from arzip.formats.deflate.tokens import PADDING, TABLE, Stream, parse, write
 from arzip.formats.deflate.walk import NOTE_FIELDS, SIZE_COLUMNS, walk
 
-__all__ = ["Opened", "Settings", "put_together", "take_apart"]
+__all__ = ["put_together", "take_apart"]
 
 
 SELDOM = 200  # tokens for every surprise that an encoder tried first may cause
-Settings = npt.NDArray[np.int64]  # of a predicted encoder, see `matcher`
-
-
-@dataclass(frozen=True)
-class Opened:
-    """A stream taken apart: its plain bytes, how to make it again, how many bytes it was long, and its encoder."""
-
-    plain: bytes
-    recipe: bytes
-    consumed: int
-    settings: Settings | None
 
 
 def take_apart(stream: bytes | memoryview, *, limit: int, prove: bool = True, like: Settings | None = None) -> Opened:

@@ -8,15 +8,15 @@ a code length 0..15, or 16, 17, 18 followed by the value of its extra bits (RFC 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from arzip.compiled import allocating
 from arzip.formats.deflate.bits import SLACK, peek, put
 from arzip.formats.deflate.tables import CODE_LENGTH_ORDER, assign_codes, build_decoder
 
 __all__ = ["read_table", "write_table"]
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def read_table(data, position, tables, start, codes, decoder):
     """Copy a dynamic block's table from the bits at `position` to `tables[start:]`; (next position, end) or (-1, 0)."""
     head = peek(data, position)
@@ -58,7 +58,7 @@ def read_table(data, position, tables, start, codes, decoder):
     return position, end
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def write_table(out, position, tables, start, end):
     """Write a table that `code_lengths_of` accepted; the next position, or -1 if one of its operations has no code."""
     count = 4 + np.int64(tables[start + 2])

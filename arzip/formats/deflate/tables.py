@@ -12,7 +12,8 @@ A *table* is the description of a dynamic block's codes as it stands in the stre
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from arzip.compiled import allocating
 
 __all__ = [
     "CODE_LENGTH_ORDER",
@@ -64,14 +65,14 @@ FIXED_LITERALS = np.array([8] * 144 + [9] * 112 + [7] * 24 + [8] * 8, np.uint8)
 FIXED_DISTANCES = np.full(DISTANCES, 5, np.uint8)
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def distance_symbol(distance):
     """The symbol 0..29 of a distance 1..32768."""
     index = distance - 1
     return np.int64(DISTANCE_SYMBOL[index]) if index < 256 else np.int64(DISTANCE_SYMBOL[256 + (index >> 7)])
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def assign_codes(lengths, count, codes):
     """Canonical codes of `lengths[:count]`, bit-reversed for writing; False if the code is over-subscribed."""
     number = np.zeros(17, np.int64)
@@ -97,7 +98,7 @@ def assign_codes(lengths, count, codes):
     return True
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def build_decoder(lengths, count, codes, decoder):
     """Fill `decoder[bits]` = symbol << 4 | length (0: no such code); the number of bits to look at, or -1."""
     if not assign_codes(lengths, count, codes):
@@ -115,7 +116,7 @@ def build_decoder(lengths, count, codes, decoder):
     return widest
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def code_lengths_of(table, start, end, literals, distances):
     """Spell out the code lengths of a table in `table[start:end]`; its end, or -1 if it is no table.
 

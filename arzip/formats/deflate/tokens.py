@@ -23,8 +23,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from arzip.compiled import allocating
 from arzip.errors import CorruptArchive, LimitExceeded, UnsupportedInput
 from arzip.formats.deflate.bits import SLACK, copy, grown, grown_rows, peek, put
 from arzip.formats.deflate.table_codes import read_table, write_table
@@ -65,7 +65,7 @@ class Stream:
     consumed: int
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def _parse(data, limit):
     """The work of `parse` on data with SLACK zero bytes behind it."""
     bits_there = (data.shape[0] - SLACK) * 8
@@ -205,7 +205,7 @@ def parse(stream: bytes | memoryview, *, limit: int) -> Stream:
     return Stream(plain, lengths, distances, blocks, tables, padding=int(padding), consumed=int(consumed))
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def _write(plain, lengths, distances, blocks, tables, padding):
     """The bytes of the stream and their number, which is -1 if blocks, tokens and tables do not agree."""
     out = np.zeros(plain.shape[0] // 2 + 1024, np.uint8)

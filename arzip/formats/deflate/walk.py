@@ -19,8 +19,8 @@ from it.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from arzip.compiled import allocating
 from arzip.formats.deflate.bits import grown, grown_rows
 from arzip.formats.deflate.chains import match_length
 from arzip.formats.deflate.matcher import (
@@ -55,7 +55,7 @@ EXPLICIT = 4  # 1: the block has BYTES bytes; 0: it ends where the prediction sa
 SIZE_COLUMNS = 5
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def _enter_all(plain, until, head, link, entered):
     """Enter the positions up to and with `until` into the note chain; the number of positions entered."""
     until = min(until, plain.shape[0] - 3)
@@ -68,7 +68,7 @@ def _enter_all(plain, until, head, link, entered):
     return entered
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def _longest(plain, position, link):
     """The longest match at an entered `position` within the walk, or 0."""
     most = min(plain.shape[0] - position, 258)
@@ -87,7 +87,7 @@ def _longest(plain, position, link):
     return best
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def _place(plain, position, length, distance, wanted, link):
     """Count the candidates with `length` bytes in common, nearest first.
 
@@ -112,7 +112,7 @@ def _place(plain, position, length, distance, wanted, link):
     return np.int64(-1)
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def walk(plain, settings, encoding, lengths, distances, sizes, notes, patience, told):
     """Walk all blocks.
 
