@@ -4,7 +4,7 @@
               makes of the block
 
 Blocks name primer and net by number, which takes a byte where a model's name would take ten: most files that they help
-are small.
+are small. A net of the caller's own is named by the archive, once.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from arzip.errors import CorruptArchive, ModelError
 from arzip.mixing.byte_road import EngineModel, decode_bytes, encode_bytes, engine_of
 from arzip.store import Loaded, load
 
-__all__ = ["decode_primed", "encode_primed", "primed_engine"]
+__all__ = ["beside_engine", "decode_beside", "decode_primed", "encode_beside", "encode_primed", "primed_engine"]
 
 _PRIMERS = ("text-3",)  # only ever append
 _NETS = ("text-s-3",)  # only ever append
@@ -41,6 +41,24 @@ def decode_primed(payload: bytes, size: int, *, net: bool) -> bytes:
         return decode_bytes(payload, size, primer.primer)
     beside, payload = _marked(payload, _NETS)
     return decode_bytes(payload, size, primer.primer, beside.gru)
+
+
+def encode_beside(plain: NDArray[np.uint8], *, lanes: int | None, net: Loaded) -> tuple[bytes, float, str]:
+    """As `encode_primed`, beside a net that the archive names."""
+    primer = load(_PRIMERS[-1])
+    payload, ideal = encode_bytes(plain, lanes=lanes, primer=primer.primer, net=net.gru)
+    return _mark(len(_PRIMERS) - 1, primer) + payload, ideal, f"{primer.id} {net.id}"
+
+
+def decode_beside(payload: bytes, size: int, net: Loaded) -> bytes:
+    """The block of `size` bytes; raises CorruptArchive, ModelError."""
+    primer, payload = _marked(payload, _PRIMERS)
+    return decode_bytes(payload, size, primer.primer, net.gru)
+
+
+def beside_engine(plain: NDArray[np.uint8], lanes: int | None, net: Loaded) -> EngineModel:
+    """The engine that `encode_beside` takes for a block."""
+    return engine_of(plain, lanes, load(_PRIMERS[-1]).primer, net.gru)
 
 
 def primed_engine(plain: NDArray[np.uint8], lanes: int | None, *, net: bool) -> EngineModel:

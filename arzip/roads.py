@@ -23,7 +23,7 @@ from arzip.errors import CorruptArchive, UnsupportedInput
 from arzip.levels import sparse_levels
 from arzip.settings import Settings
 from arzip.symbols import Symbols
-from arzip.ways import Coded, Drawing, Engine, Net, Photograph, Ranked, Sound, Stored, Way
+from arzip.ways import Beside, Coded, Drawing, Engine, Net, Photograph, Ranked, Sound, Stored, Way
 
 __all__ = [
     "BLOCK_LIMIT",
@@ -115,6 +115,8 @@ class Road:
         ways: list[Way] = [Stored(self.dtype), *self._engines()]
         if self.model is not None and self.model.small is None:
             ways.append(Net(self.model))
+        if self.model is not None and self.model.gru is not None:
+            ways.append(Beside(self.dtype, self.settings.lanes, self.model))
         if self.kind == "image":
             photograph = Photograph(self.dtype, self.depth, _profile(level), self.model)
             ways += [photograph, Ranked(photograph), Drawing(self.dtype, self.depth)]
@@ -131,8 +133,10 @@ class Road:
     def _open(self, block: NDArray[Any]) -> list[Way]:
         """The ways that are open to a block, the one to fall back on first; none if it is to be stored."""
         level = self.settings.level
-        if self.model is not None and not (self.model.small is not None and self.settings.adapt):
+        if self.model is not None and not (self.model.joins and self.settings.adapt):
             return [Net(self.model)]
+        if self.model is not None and self.model.gru is not None:
+            return [Beside(self.dtype, self.settings.lanes, self.model)] if block.size else []
         if not self.settings.adapt or not block.size:
             return []
         if self.kind == "image":

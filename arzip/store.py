@@ -55,6 +55,11 @@ class Loaded:
     _made: Callable[[], tuple[Any, Any]]
 
     @property
+    def joins(self) -> bool:
+        """Whether an engine takes it as one opinion among its own."""
+        return self.small is not None or self.gru is not None
+
+    @property
     def net(self) -> Any:
         """The net, placed; None of a model without."""
         return self._made()[0]

@@ -25,7 +25,7 @@ from arzip.levels import Levels, pack_levels, ranked, restored, sparse_levels, u
 if TYPE_CHECKING:
     from arzip.mixing.byte_road import EngineModel
 
-__all__ = ["Coded", "Drawing", "Engine", "Net", "Photograph", "Ranked", "Sound", "Stored", "Way"]
+__all__ = ["Beside", "Coded", "Drawing", "Engine", "Net", "Photograph", "Ranked", "Sound", "Stored", "Way"]
 
 Decisions = Iterator[tuple[Prediction, NDArray[np.int32]]]
 
@@ -120,6 +120,41 @@ class Engine:
         from arzip.primed import primed_engine
 
         return primed_engine(plain, self.lanes, net=self.net) if self.primed else engine_of(plain, self.lanes)
+
+
+@dataclass(frozen=True)
+class Beside:
+    """The byte engine, primed, beside a net that the caller named."""
+
+    dtype: np.dtype[Any]
+    lanes: int | None
+    model: store.Loaded
+    number = 9
+
+    def encode(self, block: NDArray[Any]) -> Coded:
+        from arzip.primed import encode_beside
+
+        payload, ideal, label = encode_beside(_plain(block), lanes=self.lanes, net=self.model)
+        return Coded(self.number, payload, label, ideal)
+
+    def decode(self, payload: bytes, shape: tuple[int, ...]) -> NDArray[Any]:
+        from arzip.primed import decode_beside
+
+        size = int(np.prod(shape, dtype=np.int64)) * self.dtype.itemsize
+        return _shaped(decode_beside(payload, size, self.model), shape, self.dtype)
+
+    def code_lengths(self, block: NDArray[Any]) -> NDArray[np.float64]:
+        plain = _plain(block)
+        return np.asarray(self._model(plain).code_lengths(plain).reshape(block.shape))
+
+    def predictions(self, block: NDArray[Any]) -> Decisions:
+        plain = _plain(block)
+        return self._model(plain).predictions(plain)
+
+    def _model(self, plain: NDArray[np.uint8]) -> EngineModel:
+        from arzip.primed import beside_engine
+
+        return beside_engine(plain, self.lanes, self.model)
 
 
 @dataclass(frozen=True)

@@ -234,3 +234,9 @@ def test_trained_from_scratch(tmp_path: Path) -> None:
     symbols = text(1000, 1500)
     model = load(str(tmp_path / "tiny-text")).causal
     assert model.code_lengths(symbols).sum() < 2.5 * len(symbols)
+    folder, data = str(tmp_path / "tiny-text"), symbols.astype(np.uint8).tobytes()
+    beside, alone = (arzip.compress(data, model=folder, adapt=adapt) for adapt in (True, False))
+    assert {arzip.decompress(archive, model=folder) for archive in (beside, alone)} == {data}
+    assert len(beside) < 0.9 * len(alone)
+    with pytest.raises(ModelError, match="not installed"):
+        arzip.decompress(beside)

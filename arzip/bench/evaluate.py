@@ -83,7 +83,7 @@ def evaluate(name: str, corpus: str, *, part: str = "test", run: Path | None = N
         x = compressed(x)
     file = _file_of(x, model)
     started = time.monotonic()
-    archive = compress(file, model=name, threads=os.cpu_count())
+    archive = compress(file, model=name, adapt=False, threads=os.cpu_count())
     encoded = time.monotonic()
     if decompress(archive, model=name) != file:
         raise ArzipError(f"{name}: the archive of {corpus} does not give back the examples; please report this")
