@@ -24,6 +24,7 @@ from arzip.formats import (
     tga,
     tiff,
     wav,
+    x86,
     zip,
 )
 from arzip.formats.base import Format, Parsed, PiecewiseFormat
@@ -53,6 +54,7 @@ FORMATS: dict[int, Format] = {
     21: gif,
     22: tiff,
     25: tar,
+    27: x86,
     20: tga,  # what has no magic number comes last
 }
 PIECEWISE: dict[int, PiecewiseFormat] = {5: wav, 6: aiff, 9: mulaw, RAW_PCM: raw_pcm}
