@@ -46,7 +46,7 @@ class Schedule:
     decay: float = 0.0  # of the weights in every step, times the rate (Loshchilov & Hutter 2019)
     epsilon: float = 1e-8  # of Adam; a larger one keeps weights of rare inputs, whose gradients are small, from moving
     optimizer: Literal["adam", "muon"] = "adam"
-    precision: Literal["float32", "bfloat16"] = "float32"  # of products while training; validation is float32
+    precision: Literal["float32", "bfloat16"] = "float32"  # of products while training, where the processor has both
 
     @property
     def steps(self) -> int:

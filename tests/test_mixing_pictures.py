@@ -16,7 +16,7 @@ from arzip.exact.small_net import SmallNet, forward, small_net, work_space
 from arzip.fronts import front_starts, wavefront
 from arzip.mixing import picture_engine
 from arzip.mixing.guide import PROFILES, learn_plane, new_guide, predict_plane
-from arzip.mixing.guided_features import FEATURES
+from arzip.mixing.guided_features import FEATURES, WIDE
 from arzip.mixing.least_squares import Neighbours, learn_front, new_least_squares, predict_front
 from arzip.mixing.picture_plane import LEFT, RIGHT, TOP, new_plane, set_sample
 from arzip.nets.guided_model import GuidedModel
@@ -26,9 +26,9 @@ from tests.conftest import small_guided_net
 from tests.laws import check_parity, check_road
 
 
-@pytest.fixture(scope="module")
-def guided() -> GuidedNet:
-    return small_guided_net()
+@pytest.fixture(scope="module", params=[FEATURES, WIDE])
+def guided(request: pytest.FixtureRequest) -> GuidedNet:
+    return small_guided_net(features=request.param)
 
 
 def road(picture: np.ndarray, depth: int, profile: int, net: SmallNet | None) -> bytes:
@@ -66,14 +66,14 @@ def test_pieces_of_any_size_agree(piece: int, picture: np.ndarray, monkeypatch: 
     assert encode_picture(picture, 8, profile=1, net=net)[0] == reference
 
 
-@pytest.mark.parametrize("shape", [(24, 1, 3), (64, 2, 4), (9, 3, 1)])
-def test_the_compiled_net_says_what_every_engine_says(shape: tuple[int, int, int]) -> None:
-    width, depth, components = shape
-    net = small_guided_net(width=width, depth=depth, components=components)
-    features = np.random.default_rng(width).integers(-127, 128, (37, FEATURES)).astype(np.float32)
+@pytest.mark.parametrize("shape", [(24, 1, 3, FEATURES), (64, 2, 4, WIDE), (9, 3, 1, FEATURES)])
+def test_the_compiled_net_says_what_every_engine_says(shape: tuple[int, int, int, int]) -> None:
+    width, depth, components, inputs = shape
+    net = small_guided_net(width=width, depth=depth, components=components, features=inputs)
+    features = np.random.default_rng(width).integers(-127, 128, (37, inputs)).astype(np.float32)
     small = net.compiled()
     wide = np.zeros((len(features), small.first.shape[1]), np.float32)
-    wide[:, :FEATURES] = features
+    wide[:, :inputs] = features
     for kind in ("fp32", "int8"):
         net.place(Engine(kind, "cpu"))
         for plane in range(3):

@@ -8,6 +8,13 @@ so the nearest neighbours come at two resolutions; sizes of errors come as logar
      8  steps of two earlier planes to 4 neighbours,  4  last signed errors of the plane, fine
         against this plane's, quarters               12  sizes of both guides' errors at 6 neighbours
      2  the guides' distance, two resolutions         3  base, its fraction, mean size of errors
+
+A net that takes WIDE features sees further:
+
+    16  more neighbours, up to four samples away      8  earlier planes: sizes of errors at 4 neighbours
+     8  some of them again, quarters                  6  earlier planes: signed errors at 2, of the second guide here
+    20  steps of earlier planes to 10 neighbours      4  last signed errors of the second guide
+     2  whether row and column are odd                3  sizes of the first guide's errors, further away
 """
 
 from __future__ import annotations
@@ -18,14 +25,20 @@ from arzip.compiled import Integer, compiled, inlined
 from arzip.mixing.guide import BEFORE, POINT, SLOPE, UP, Guide, front_rows, learn_plane, predict_plane
 from arzip.mixing.picture_plane import LEFT, RIGHT, TOP
 
-__all__ = ["FEATURES", "guide_fronts", "half_octaves", "look_at_plane"]
+__all__ = ["FEATURES", "WIDE", "guide_fronts", "half_octaves", "look_at_plane"]
 
-FEATURES = 56
+FEATURES, WIDE = 56, 128
 _NEIGHBOURS = np.array(
     [(0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0), (-2, -1), (-2, 1), (-1, 2), (-1, -2)], np.int64
 )
+_FAR_ROWS, _FAR_COLUMNS = (
+    (0, -3, -2, -2, -1, -1, -2, -2, -3, -3, -3, -3, -3, -3, 0, -1),
+    (-3, 0, -2, 2, -3, 3, -3, 3, -1, 1, -2, 2, -3, 3, -4, -4),
+)
+_FURTHER = np.array([_FAR_ROWS, _FAR_COLUMNS], np.int64).T.copy()
 _NEAREST = 6
 _SIDES = 4
+_QUARTERED = 4  # of those further away, twice
 
 
 @inlined
@@ -56,7 +69,7 @@ def _size(error: Integer) -> Integer:
 def look_at_plane(
     g: Guide, c: Integer, front: Integer, means: np.ndarray, features: np.ndarray, base: np.ndarray
 ) -> None:
-    """Features float32 [F, FEATURES] and base int32 [F] (in 1/32) of plane c of a front, from its means [F, S]."""
+    """Features float32 [F, I] and base int32 [F] (in 1/32) of plane c of a front, from its means [F, S]."""
     height, width = g.plane.shape[0] - TOP, g.plane.shape[1] - LEFT - RIGHT
     first, last = front_rows(front, height, width)
     guides = means.shape[1]
@@ -82,12 +95,7 @@ def look_at_plane(
             at += 1
         for j in range(2):
             for n in range(_SIDES):
-                out[at] = 0
-                if j < c:
-                    dy, dx = _NEIGHBOURS[n, 0], _NEIGHBOURS[n, 1]
-                    step = np.int64(p[row, column, j]) - np.int64(p[row + dy, column + dx, j])
-                    value = (np.int64(p[row + dy, column + dx, c]) + step) << POINT
-                    out[at] = _small((value - middle) >> (POINT - 2))
+                out[at] = _stepped(p, c, j, row, column, _NEIGHBOURS[n, 0], _NEIGHBOURS[n, 1], middle)
                 at += 1
         gap = np.int64(means[y - first, min(guides - 1, 1)]) - middle
         out[at] = _small(gap >> 1)
@@ -114,8 +122,68 @@ def look_at_plane(
         out[at + 1] = ((middle & 31) - 16) * 4
         out[at + 2] = _size(mean // 3)
         at += 3
-        for n in range(at, FEATURES):
+        for n in range(at, out.shape[0]):
             out[n] = 0
+        if out.shape[0] >= WIDE:
+            _look_further(g, c, y, x, middle, out)
+
+
+@inlined
+def _look_further(g: Guide, c: Integer, y: Integer, x: Integer, middle: Integer, out: np.ndarray) -> None:
+    """What a wide net sees besides, behind the other features."""
+    p, e = g.plane, g.errors
+    row, column = y + TOP, x + LEFT
+    here, there = y + UP, x + BEFORE
+    second = min(np.int64(e.shape[3]) - 1, np.int64(1))
+    at = np.int64(FEATURES)
+    for n in range(_FURTHER.shape[0]):
+        value = np.int64(p[row + _FURTHER[n, 0], column + _FURTHER[n, 1], c]) << POINT
+        out[at] = _small((value - middle) >> POINT)
+        if n < _QUARTERED:
+            out[at + _FURTHER.shape[0]] = _small((value - middle) >> (POINT - 2))
+        at += 1
+    at += _QUARTERED
+    for n in range(_NEAREST, _NEIGHBOURS.shape[0]):
+        value = np.int64(p[row + _NEIGHBOURS[n, 0], column + _NEIGHBOURS[n, 1], c]) << POINT
+        out[at] = _small((value - middle) >> (POINT - 2))
+        at += 1
+    for j in range(2):
+        for n in range(_SIDES, _NEIGHBOURS.shape[0]):
+            out[at] = _stepped(p, c, j, row, column, _NEIGHBOURS[n, 0], _NEIGHBOURS[n, 1], middle)
+            at += 1
+        for n in range(_QUARTERED):
+            out[at] = _stepped(p, c, j, row, column, _FURTHER[n, 0], _FURTHER[n, 1], middle)
+            at += 1
+        for n in range(_SIDES):
+            error = np.int64(e[here + _NEIGHBOURS[n, 0], there + _NEIGHBOURS[n, 1], j, 0]) if j < c else np.int64(0)
+            out[at] = _size(error)
+            if n < 2:
+                out[at + _SIDES] = _small(error >> 2)
+            at += 1
+        at += 2
+        out[at] = _small(np.int64(e[here, there, j, second]) >> 2) if j < c else 0
+        at += 1
+    for n in range(_SIDES):
+        out[at] = _small(np.int64(e[here + _NEIGHBOURS[n, 0], there + _NEIGHBOURS[n, 1], c, second]) >> 2)
+        at += 1
+    for n in range(_NEAREST, _NEAREST + 2):
+        out[at] = _size(np.int64(e[here + _NEIGHBOURS[n, 0], there + _NEIGHBOURS[n, 1], c, 0]))
+        at += 1
+    out[at] = _size(np.int64(e[here - 1, there - 2, c, 0]))
+    out[at + 1] = (y & 1) * 64
+    out[at + 2] = (x & 1) * 64
+
+
+@inlined
+def _stepped(
+    p: np.ndarray, c: Integer, j: Integer, row: Integer, column: Integer, dy: Integer, dx: Integer, middle: Integer
+) -> Integer:
+    """A neighbour of plane c, moved as the earlier plane j moves from there to here, quarters; 0 without one."""
+    if j >= c:
+        return np.int64(0)
+    step = np.int64(p[row, column, j]) - np.int64(p[row + dy, column + dx, j])
+    value = (np.int64(p[row + dy, column + dx, c]) + step) << POINT
+    return _small((value - middle) >> (POINT - 2))
 
 
 @compiled
@@ -130,7 +198,7 @@ def guide_fronts(
 ) -> None:
     """Runs the guides over the fronts begin .. end - 1 of a known picture.
 
-    Fills means int32 [C, F, S], features float32 [C, F, FEATURES] (unless it is [C, F, 0]) and base int32 [C, F].
+    Fills means int32 [C, F, S], features float32 [C, F, I] (unless I is 0) and base int32 [C, F].
     """
     place = np.int64(0)
     for front in range(begin, end):

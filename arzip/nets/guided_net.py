@@ -34,15 +34,18 @@ _OUTPUT = wide(POINT)
 
 
 class GuidedNet(Layer):
-    """A net of `width` units, `depth` residual blocks and `components` logistics for each of three planes."""
+    """A net of `width` units, `depth` residual blocks and `components` logistics for each of three planes.
 
-    def __init__(self, *, width: int, depth: int, components: int) -> None:
+    It takes FEATURES or WIDE features, see `arzip.mixing.guided_features`.
+    """
+
+    def __init__(self, *, width: int, depth: int, components: int, features: int = FEATURES) -> None:
         super().__init__()
-        self.components, self.depth = components, depth
-        self.planes = torch.nn.ModuleList([_plane_net(width, depth, components) for _ in range(PLANES)])
+        self.components, self.depth, self.features = components, depth, features
+        self.planes = torch.nn.ModuleList([_plane_net(features, width, depth, components) for _ in range(PLANES)])
 
     def log2_likelihood(self, features: Tensor, base: Tensor, value: Tensor, plane: int) -> Tensor:
-        """Training reading: log2 P of samples [N] of a plane; features [N, FEATURES] small integers, base in levels."""
+        """Training reading: log2 P of samples [N] of a plane; features [N, I] small integers, base in levels."""
         out = self.planes[plane](features / (1 << _INPUT.point))
         logits, means, scales = out.split(self.components, dim=1)
         return log2_likelihood(logits, base[:, None] + means, scales, value, 256)
@@ -53,12 +56,12 @@ class GuidedNet(Layer):
         return small_net(buffers, planes=PLANES, depth=self.depth)
 
     def outputs(self, features: Tensor, plane: int) -> Tensor:
-        """Exact reading: int32 [F, 3 K] at binary point 5 (logits, means, log2 scales), from features [F, FEATURES]."""
+        """Exact reading: int32 [F, 3 K] at binary point 5 (logits, means, log2 scales), from features [F, I]."""
         out: Tensor = self.planes[plane].whole(features)  # type: ignore[operator]
         return out
 
 
-def _plane_net(width: int, depth: int, components: int) -> Chain:
+def _plane_net(features: int, width: int, depth: int, components: int) -> Chain:
     blocks = [
         Residual(
             Chain(Round(source=_STREAM, target=_HIDDEN), Dense(width, width, source=_HIDDEN, target=_STREAM)),
@@ -72,5 +75,5 @@ def _plane_net(width: int, depth: int, components: int) -> Chain:
         last.weight.mul_(0.1)
         last.bias[components : 2 * components] = 0.0
         last.bias[2 * components :] = torch.linspace(-0.5, 3.0, components)
-    first = Dense(FEATURES, width, source=_INPUT, target=_STREAM)
+    first = Dense(features, width, source=_INPUT, target=_STREAM)
     return Chain(first, *blocks, Round(source=_STREAM, target=_HIDDEN), last)

@@ -22,7 +22,6 @@ from arzip.exact.logistic_likelihood import log2_likelihood
 from arzip.exact.real import real_reading
 from arzip.fronts import PLANES, wavefront
 from arzip.mixing.guide import PROFILES, SLOPE, new_guide
-from arzip.mixing.guided_features import FEATURES as GUIDED_FEATURES
 from arzip.mixing.guided_features import guide_fronts
 from arzip.nets.guided_net import PROFILE, GuidedNet
 from arzip.nets.local_pixelcnn import LocalPixelCNN
@@ -100,7 +99,7 @@ def _guided_bits(net: GuidedNet, block: NDArray[Any]) -> tuple[float, float]:
             for fronts in runs(starts):
                 here = at[starts[fronts.start] : starts[fronts.stop]]
                 means = np.zeros((len(planes), len(here), guides), np.int32)
-                features = np.zeros((len(planes), len(here), GUIDED_FEATURES), np.float32)
+                features = np.zeros((len(planes), len(here), net.features), np.float32)
                 base = np.zeros((len(planes), len(here)), np.int32)
                 guide_fronts(guide, fronts.start, fronts.stop, pixels, means, features, base)
                 for c in range(len(planes)):

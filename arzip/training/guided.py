@@ -30,19 +30,20 @@ _VALIDATION_SIZE = 224
 class _Settings:
     pool: int  # crops in memory
     renew_every: int  # batches between two new crops
+    features: int  # that the net takes
     crops: dict[str, Any]  # see `Crops`
 
 
 class GuidedSampler:
-    """Batches for `GuidedNet.log2_likelihood`: features [3, N, FEATURES], base, value, weight [3, N]."""
+    """Batches for `GuidedNet.log2_likelihood`: features [3, N, I], base, value, weight [3, N]."""
 
     def __init__(self, folder: Path, seed: int, settings: dict[str, Any]) -> None:
-        pool, renew = settings["pool"], settings["renew_every"]
-        crops = {key: value for key, value in settings.items() if key not in ("pool", "renew_every")}
-        self.settings = _Settings(pool, renew, crops)
+        crops = dict(settings)
+        pool, renew, seen = crops.pop("pool"), crops.pop("renew_every"), crops.pop("features", FEATURES)
+        self.settings = _Settings(pool, renew, seen, crops)
         self.crops = Crops(folder, seed, crops)
         size = self.crops.settings.crop
-        self.features = np.zeros((pool, 3, size * size, FEATURES), np.int8)
+        self.features = np.zeros((pool, 3, size * size, seen), np.int8)
         self.base = np.zeros((pool, 3, size * size), np.int32)
         self.value = np.zeros((pool, 3, size * size), np.uint8)
         self.gray = np.zeros(pool, bool)
@@ -81,7 +82,7 @@ class GuidedSampler:
             middle = picture[top : top + _VALIDATION_SIZE, left : left + _VALIDATION_SIZE]
             pixels = np.repeat(middle[..., None], 3, axis=2) if gray else middle[..., [1, 0, 2]]
             count = pixels.shape[0] * pixels.shape[1]
-            features = np.zeros((3, count, FEATURES), np.int8)
+            features = np.zeros((3, count, self.settings.features), np.int8)
             base, value = np.zeros((3, count), np.int32), np.zeros((3, count), np.uint8)
             _examine(np.ascontiguousarray(pixels), features, base, value)
             weight = np.ones((3, count), np.float32)
@@ -109,13 +110,13 @@ class GuidedSampler:
 def _examine(
     pixels: NDArray[np.uint8], features: NDArray[np.int8], base: NDArray[np.int32], value: NDArray[np.uint8]
 ) -> None:
-    """Runs the guides over a crop uint8 [H, W, 3] in coding order: features [3, N, FEATURES], base and value [3, N]."""
+    """Runs the guides over a crop uint8 [H, W, 3] in coding order: features [3, N, I], base and value [3, N]."""
     height, width, planes = pixels.shape
     profile = PROFILES[PROFILE]
     guide = new_guide(height, width, planes, depth=8, profile=profile)
     symbols = pixels.astype(np.int32)
     means = np.zeros((height, len(profile.first)), np.int32)
-    seen = np.zeros((height, FEATURES), np.float32)
+    seen = np.zeros((height, features.shape[2]), np.float32)
     middle = np.zeros(height, np.int32)
     _run(guide, symbols, means, seen, middle, features, base, value)
 
