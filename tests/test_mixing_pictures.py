@@ -72,7 +72,7 @@ def test_the_compiled_net_says_what_every_engine_says(shape: tuple[int, int, int
     net = small_guided_net(width=width, depth=depth, components=components, features=inputs)
     features = np.random.default_rng(width).integers(-127, 128, (37, inputs)).astype(np.float32)
     small = net.compiled()
-    wide = np.zeros((len(features), small.first.shape[1]), np.float32)
+    wide = np.zeros((len(features), small.inputs), np.int8)
     wide[:, :inputs] = features
     for kind in ("fp32", "int8"):
         net.place(Engine(kind, "cpu"))

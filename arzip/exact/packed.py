@@ -2,7 +2,8 @@
 
 Four inputs of 16 outputs lie side by side. `pmaddubsw` multiplies unsigned by signed bytes and adds neighbours in 16
 bits; weights of 7 bits cannot overflow them (2 * 255 * 64 < 2**15). It takes bytes as they lie in memory, where
-`arzip.exact.dot` widens them first: a recurrent net reads all of its matrix for every byte. Integers sum to the same in
+`arzip.exact.dot` widens them first: a recurrent net reads all of its matrix for every byte, a net beside the picture
+engine its own for every sample. Integers sum to the same in
 any order, so other processors give the same bits.
 """
 

@@ -1,9 +1,9 @@
-"""A small residual net of 1x1 layers, compiled: its exact reading for a few positions at a time, without torch.
+"""A small residual net of 1x1 layers, compiled: its exact reading for the positions of a front, without torch.
 
     Dense -> D x Residual(Round -> Dense) -> Round -> Dense        one such net for each of P planes
 
-The integers are those of `arzip.exact.layers`, held in fp32: sums below 2**24 are exact in whatever order they are
-taken, so this reading gives the bits of every engine. A front of a hundred positions is too little for torch, which
+The integers are those of `arzip.exact.layers`; products are those of `arzip.exact.packed`, whose sums are the same in
+any order, so this reading gives the bits of every engine. A front of a hundred positions is too little for torch, which
 takes longer to be called than to multiply.
 """
 
@@ -15,26 +15,32 @@ import numpy as np
 
 from arzip.compiled import Integer, compiled, inlined
 from arzip.errors import ModelError
+from arzip.exact.packed import MIDDLE, packed, products, room
 
-__all__ = ["INPUTS_AT_ONCE", "SmallNet", "check_dense", "forward", "no_net", "padded", "small_net", "work_space"]
+__all__ = ["SmallNet", "WorkSpace", "check_dense", "forward", "no_net", "small_net", "work_space"]
 
-INPUTS_AT_ONCE = 4  # inputs that a pass over the outputs takes
-LANES = 32  # fp32 numbers of a vector; sizes are padded to it
-PAIR = 2  # positions that go through the net together
 SUM_LIMIT = 1 << 24
-_ROUND = np.float32(1 / 16)  # from the residual stream's point to the products' operands
-_HALF, _NONE, _HIGH = np.float32(0.5), np.float32(0), np.float32(127)
-_LIMIT = np.float32(32767)  # of 16-bit streams and outputs
+_STREAM_TO_OPERAND = 4  # bits between the points of the residual stream and of the products' operands
+_HALF = 1 << (_STREAM_TO_OPERAND - 1)
+_HIGH = 127
+_LIMIT = 32767  # of 16-bit streams and outputs
 
 
 class SmallNet(NamedTuple):
-    """Integer layers in fp32: I inputs, W units, D blocks, O outputs; matrices are padded with zeros."""
+    """Integer layers: I inputs, W units, D blocks, O outputs; matrices are packed, sizes those of whole steps."""
 
-    first: np.ndarray  # float32 [P, I, W]
-    blocks: np.ndarray  # float32 [P, D, W, W]
-    last: np.ndarray  # float32 [P, W, O]
-    sums: np.ndarray  # float32 [P, D + 1, 2, W]: bias and 2^-shift of the first layer and the blocks
-    last_sums: np.ndarray  # float32 [P, 2, O]
+    first: np.ndarray  # int8 [P, W / 16, I / 4, 16, 4]
+    blocks: np.ndarray  # int8 [P, D, W / 16, W / 4, 16, 4]
+    last: np.ndarray  # int8 [P, O / 16, W / 4, 16, 4]
+    sums: (
+        np.ndarray
+    )  # int32 [P, D + 1, 2, W]: bias with the half that rounds, and shift, of the first layer and the blocks
+    last_sums: np.ndarray  # int32 [P, 2, O], likewise; O as it is
+
+    @property
+    def inputs(self) -> int:
+        """Features of a position, filled up to whole steps."""
+        return int(self.first.shape[2] * self.first.shape[4])
 
     @property
     def outputs(self) -> int:
@@ -42,15 +48,18 @@ class SmallNet(NamedTuple):
         return int(self.last_sums.shape[2])
 
 
-def padded(size: int) -> int:
-    """The next size that whole vectors make up."""
-    return -(-size // LANES) * LANES
+class WorkSpace(NamedTuple):
+    """What `forward` works in; one for each thread."""
+
+    operand: np.ndarray  # uint8 [I or W]
+    total: np.ndarray  # int32 [W or O]
+    stream: np.ndarray  # int32 [W]
 
 
 def no_net() -> SmallNet:
     """What stands for a net where there is none."""
-    zeros = [np.zeros(shape, np.float32) for shape in ((0, 0, 0), (0, 0, 0, 0), (0, 0, 0), (0, 0, 0, 0), (0, 0, 0))]
-    return SmallNet(*zeros)
+    none, nothing = np.zeros((0, 0, 0, 16, 4), np.int8), np.zeros((0, 0, 0), np.int32)
+    return SmallNet(none, none[:, None], none, nothing[:, None], nothing)
 
 
 def small_net(tensors: dict[str, np.ndarray], *, planes: int, depth: int) -> SmallNet:
@@ -59,33 +68,39 @@ def small_net(tensors: dict[str, np.ndarray], *, planes: int, depth: int) -> Sma
     Every bound is proved here, as placing the layers on an engine does.
     """
     try:
-        inputs, width = tensors["planes.0.layers.0.weight_q"].shape[::-1]
-        outputs = tensors[f"planes.0.layers.{depth + 2}.weight_q"].shape[0]
-        units = padded(width)
-        net = SmallNet(
-            np.zeros((planes, padded(inputs), units), np.float32),
-            np.zeros((planes, depth, units, units), np.float32),
-            np.zeros((planes, units, padded(outputs)), np.float32),
-            np.zeros((planes, depth + 1, 2, units), np.float32),
-            np.zeros((planes, 2, outputs), np.float32),
+        width = tensors["planes.0.layers.0.weight_q"].shape[0]
+        layers = [
+            [
+                _layer(tensors, f"planes.{c}.layers.{name}", fill=room(width), signed=name == "0")
+                for name in _names(depth)
+            ]
+            for c in range(planes)
+        ]
+        last = [_layer(tensors, f"planes.{c}.layers.{depth + 2}", fill=0, signed=False) for c in range(planes)]
+        return SmallNet(
+            np.stack([each[0][0] for each in layers]),
+            np.stack([np.stack([weights for weights, _ in each[1:]]) for each in layers]),
+            np.stack([weights for weights, _ in last]),
+            np.stack([np.stack([sums for _, sums in each]) for each in layers]),
+            np.stack([sums for _, sums in last]),
         )
-        for c in range(planes):
-            names = [f"planes.{c}.layers.0"] + [f"planes.{c}.layers.{k + 1}.inner.layers.1" for k in range(depth)]
-            for k, name in enumerate(names):
-                _fill(tensors, name, net.first[c] if k == 0 else net.blocks[c, k - 1], net.sums[c, k])
-            _fill(tensors, f"planes.{c}.layers.{depth + 2}", net.last[c], net.last_sums[c])
     except (KeyError, ValueError) as error:
         raise ModelError(f"the weights do not belong to a guided net of {depth} blocks ({error})") from error
-    return net
 
 
-def _fill(tensors: dict[str, np.ndarray], name: str, weights: np.ndarray, sums: np.ndarray) -> None:
-    """One dense layer into weights [I, O] and sums [2, O]."""
+def _names(depth: int) -> list[str]:
+    """Of the first layer and the blocks, as a model's file has them."""
+    return ["0", *(f"{k + 1}.inner.layers.1" for k in range(depth))]
+
+
+def _layer(tensors: dict[str, np.ndarray], name: str, *, fill: int, signed: bool) -> tuple[np.ndarray, np.ndarray]:
+    """A dense layer's packed matrix, and bias and shift int32 [2, O], filled up with zeros."""
     weight, bias, shift = (tensors[f"{name}.{part}_q"] for part in ("weight", "bias", "shift"))
-    check_dense(weight, bias, shift, 127)
-    outputs, inputs = weight.shape
-    weights[:inputs, :outputs] = weight.T
-    sums[0, :outputs], sums[1, :outputs] = bias, np.ldexp(np.float32(1), -shift)
+    check_dense(weight, bias, shift, _HIGH)
+    sums = np.zeros((2, max(fill, len(bias))), np.int32)
+    made_up = MIDDLE * weight.sum(axis=1, dtype=np.int32) if signed else 0
+    sums[:, : len(bias)] = bias + ((1 << shift) >> 1) - made_up, shift
+    return packed(weight), sums
 
 
 def check_dense(weight: np.ndarray, bias: np.ndarray, shift: np.ndarray, magnitude: int) -> None:
@@ -99,67 +114,51 @@ def check_dense(weight: np.ndarray, bias: np.ndarray, shift: np.ndarray, magnitu
         raise ModelError(f"an output may sum to {worst.max()}, beyond 2**24: use fewer inputs or smaller weights")
 
 
-def work_space(net: SmallNet) -> np.ndarray:
-    """What `forward` works in, float32 [3, PAIR, N]; one for each thread."""
-    return np.zeros((3, PAIR, max(net.first.shape[2], net.last.shape[2])), np.float32)
+def work_space(net: SmallNet) -> WorkSpace:
+    """Room for one position."""
+    units = net.sums.shape[3]
+    return WorkSpace(
+        np.zeros(max(net.inputs, units), np.uint8),
+        np.zeros(max(units, room(net.outputs)), np.int32),
+        np.zeros(units, np.int32),
+    )
 
 
 @inlined
-def _product(weights: np.ndarray, x: np.ndarray, y: np.ndarray, total: np.ndarray) -> None:
-    """total [PAIR, O] = the two rows x, y [I] times weights [I, O]: every weight is fetched once for both."""
-    outputs = np.uintp(weights.shape[1])
-    first, second = total[0], total[1]
-    for o in range(outputs):
-        first[o] = _NONE
-        second[o] = _NONE
-    for k in range(0, weights.shape[0], INPUTS_AT_ONCE):
-        a, b, c, d = np.uintp(k), np.uintp(k + 1), np.uintp(k + 2), np.uintp(k + 3)
-        x0, x1, x2, x3 = x[a], x[b], x[c], x[d]
-        y0, y1, y2, y3 = y[a], y[b], y[c], y[d]
-        for o in range(outputs):
-            w0, w1, w2, w3 = weights[a, o], weights[b, o], weights[c, o], weights[d, o]
-            first[o] += (x0 * w0 + x1 * w1) + (x2 * w2 + x3 * w3)
-            second[o] += (y0 * w0 + y1 * w1) + (y2 * w2 + y3 * w3)
+def _scaled(total: np.ndarray, sums: np.ndarray, o: Integer) -> Integer:
+    """A sum, rounded to the layer's output within 16 bits."""
+    value = np.int32(np.int32(total[o] + sums[0, o]) >> sums[1, o])
+    return min(max(value, np.int32(-_LIMIT)), np.int32(_LIMIT))
 
 
 @inlined
-def _bounded(value: Integer, low: Integer, high: Integer) -> Integer:
-    return min(max(value, low), high)
-
-
-@inlined
-def _to_operands(stream: np.ndarray, hidden: np.ndarray, width: Integer) -> None:
-    """Rounds the stream of both rows to what enters a product."""
-    for row in range(PAIR):
-        for o in range(width):
-            hidden[row, o] = _bounded(np.floor(stream[row, o] * _ROUND + _HALF), _NONE, _HIGH)
+def _to_operand(stream: np.ndarray, operand: np.ndarray) -> None:
+    """Rounds the stream to what enters a product."""
+    for o in range(np.uintp(stream.shape[0])):
+        value = np.int32(np.int32(stream[o] + np.int32(_HALF)) >> np.int32(_STREAM_TO_OPERAND))
+        operand[o] = min(max(value, np.int32(0)), np.int32(_HIGH))
 
 
 @compiled
 def forward(
-    net: SmallNet, plane: Integer, features: np.ndarray, count: Integer, work: np.ndarray, out: np.ndarray
+    net: SmallNet, plane: Integer, features: np.ndarray, count: Integer, work: WorkSpace, out: np.ndarray
 ) -> None:
-    """out int32 [F, O] of features float32 [F, I] (small integers) at the first `count` positions of a front."""
-    stream, hidden, total = work[0], work[1], work[2]
-    width, outputs = np.uintp(net.first.shape[2]), np.uintp(net.last_sums.shape[2])
-    for at in range(0, count, PAIR):
-        _product(net.first[plane], features[at], features[min(at + 1, count - 1)], total)
-        bias, scale = net.sums[plane, 0, 0], net.sums[plane, 0, 1]
-        for row in range(PAIR):
-            for o in range(width):
-                stream[row, o] = _bounded(np.floor((total[row, o] + bias[o]) * scale[o] + _HALF), -_LIMIT, _LIMIT)
+    """out int32 [F, O] of features int8 [F, I] at the first `count` positions of a front."""
+    operand, total, stream = work.operand, work.total, work.stream
+    width, outputs = np.uintp(stream.shape[0]), np.uintp(net.last_sums.shape[2])
+    for at in range(np.uintp(count)):
+        for k in range(np.uintp(features.shape[1])):
+            operand[k] = np.uint8(np.int32(features[at, k]) + np.int32(MIDDLE))
+        products(net.first[plane], operand, total)
+        for o in range(width):
+            stream[o] = _scaled(total, net.sums[plane, 0], o)
         for k in range(net.blocks.shape[1]):
-            _to_operands(stream, hidden, width)
-            _product(net.blocks[plane, k], hidden[0], hidden[1], total)
-            bias, scale = net.sums[plane, k + 1, 0], net.sums[plane, k + 1, 1]
-            for row in range(PAIR):
-                for o in range(width):
-                    moved = _bounded(np.floor((total[row, o] + bias[o]) * scale[o] + _HALF), -_LIMIT, _LIMIT)
-                    stream[row, o] = _bounded(stream[row, o] + moved, -_LIMIT, _LIMIT)
-        _to_operands(stream, hidden, width)
-        _product(net.last[plane], hidden[0], hidden[1], total)
-        bias, scale = net.last_sums[plane, 0], net.last_sums[plane, 1]
-        for row in range(min(PAIR, count - at)):
-            for o in range(outputs):
-                value = np.floor((total[row, o] + bias[o]) * scale[o] + _HALF)
-                out[at + row, o] = np.int32(_bounded(value, -_LIMIT, _LIMIT))
+            _to_operand(stream, operand)
+            products(net.blocks[plane, k], operand, total)
+            for o in range(width):
+                moved = np.int32(stream[o] + _scaled(total, net.sums[plane, k + 1], o))
+                stream[o] = min(max(moved, np.int32(-_LIMIT)), np.int32(_LIMIT))
+        _to_operand(stream, operand)
+        products(net.last[plane], operand, total)
+        for o in range(outputs):
+            out[at, o] = _scaled(total, net.last_sums[plane], o)

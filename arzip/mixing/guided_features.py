@@ -69,7 +69,7 @@ def _size(error: Integer) -> Integer:
 def look_at_plane(
     g: Guide, c: Integer, front: Integer, means: np.ndarray, features: np.ndarray, base: np.ndarray
 ) -> None:
-    """Features float32 [F, I] and base int32 [F] (in 1/32) of plane c of a front, from its means [F, S]."""
+    """Features [F, I], small integers, and base int32 [F] (in 1/32) of plane c of a front, from its means [F, S]."""
     height, width = g.plane.shape[0] - TOP, g.plane.shape[1] - LEFT - RIGHT
     first, last = front_rows(front, height, width)
     guides = means.shape[1]

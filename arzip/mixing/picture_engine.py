@@ -44,7 +44,7 @@ class PictureEngine:
         most = min(height, width // SLOPE + 1)
         self._space = FrontSpace(
             means=np.zeros((most, len(profile.first)), np.int32),
-            features=np.zeros((most, self._net.first.shape[1]), np.float32),
+            features=np.zeros((most, self._net.inputs), np.int8),
             base=np.zeros(most, np.int32),
             outputs=np.zeros((most, self._net.outputs), np.int32),
             work=work_space(self._net),

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from arzip.compiled import Integer, compiled, inlined
-from arzip.exact.small_net import SmallNet, forward
+from arzip.exact.small_net import SmallNet, WorkSpace, forward
 from arzip.mixing.guide import BEFORE, SLOPE, UP, Guide, front_rows, learn_plane, predict_plane
 from arzip.mixing.guided_features import look_at_plane
 from arzip.mixing.picture_contexts import open_contexts
@@ -28,10 +28,10 @@ class FrontSpace(NamedTuple):
     """What one plane of one front takes while it is coded, F rows at most."""
 
     means: np.ndarray  # int32 [F, S] of the guides
-    features: np.ndarray  # float32 [F, I] of the net
+    features: np.ndarray  # int8 [F, I] of the net
     base: np.ndarray  # int32 [F]
     outputs: np.ndarray  # int32 [F, O]
-    work: np.ndarray  # the net's
+    work: WorkSpace  # the net's
 
 
 @inlined
