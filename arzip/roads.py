@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 BLOCK_LIMIT = 1 << 26  # symbols
-_PURE_MODEL, _GUIDED_MODEL = "photo-1", "photo-2"
+_PURE_MODEL, _GUIDED_MODEL = "photo-1", "photo-3"
 _PRIMER_LEVEL = 2  # levels below do without a primer
 _NET_LEVEL = 4  # levels below do without a net
 _BROAD_LEVEL = 8  # levels from here on have more and broader guides
