@@ -18,8 +18,8 @@ from arzip.store import Loaded, load
 
 __all__ = ["beside_engine", "decode_beside", "decode_primed", "encode_beside", "encode_primed", "primed_engine"]
 
-_PRIMERS = ("text-3",)  # only ever append
-_NETS = ("text-s-3",)  # only ever append
+_PRIMERS = ("text-4",)  # only ever append
+_NETS = ("text-s-4",)  # only ever append
 _MARK = 2  # bytes of a fingerprint
 
 

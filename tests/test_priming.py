@@ -123,14 +123,14 @@ def test_archives_take_it_where_it_helps() -> None:
 
 def test_a_foreign_primer_is_refused() -> None:
     payload, _, label = encode_primed(np.frombuffer(ENGLISH, np.uint8), lanes=1, net=False)
-    assert label == "text-3" and decode_primed(payload, len(ENGLISH), net=False) == ENGLISH
+    assert label == "text-4" and decode_primed(payload, len(ENGLISH), net=False) == ENGLISH
     with pytest.raises(CorruptArchive, match="model"):
         decode_primed(b"\xfa" + payload[1:], len(ENGLISH), net=False)
     with pytest.raises(ModelError, match="other weights"):
         decode_primed(payload[:1] + bytes([payload[1] ^ 1]) + payload[2:], len(ENGLISH), net=False)
 
 
-@pytest.mark.parametrize(("level", "label"), [(3, "text-3"), (5, "text-3 text-s-3")])
+@pytest.mark.parametrize(("level", "label"), [(3, "text-4"), (5, "text-4 text-s-4")])
 def test_costs_add_up(level: int, label: str) -> None:
     road = Bytes(Settings(level=level))
     block = np.frombuffer(ENGLISH, np.uint8)

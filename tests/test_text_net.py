@@ -189,7 +189,7 @@ def test_published_net_helps_and_its_mark_is_checked() -> None:
     payload, ideal, label = encode_primed(symbols, lanes=None, net=True)
     without = encode_primed(symbols, lanes=None, net=False)[0]
     assert len(payload) < 0.97 * len(without)
-    assert "text-s-3" in label and abs(8 * len(payload) - ideal) < 150
+    assert "text-s-4" in label and abs(8 * len(payload) - ideal) < 150
     assert decode_primed(payload, len(symbols), net=True) == symbols.tobytes()
     for place in (0, 1, 3, 4):
         damaged = bytearray(payload)

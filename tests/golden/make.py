@@ -9,6 +9,7 @@ import gzip
 import hashlib
 import io
 import json
+import struct
 import wave
 from pathlib import Path
 
@@ -34,6 +35,15 @@ def sound() -> bytes:
     return out.getvalue()
 
 
+def program() -> bytes:
+    """The head of a program for x86, and calls of five functions from a hundred places."""
+    out = bytearray(b"\x7fELF\2\1\1" + bytes(9) + struct.pack("<HH", 3, 62))
+    for place in range(100):
+        out += bytes([0x48, 0x89, 0xC7 + place % 3, 0xE8])
+        out += struct.pack("<i", 5000 + 700 * (place * place % 5) - len(out))
+    return bytes(out)
+
+
 def originals() -> dict[str, tuple[bytes, dict[str, object]]]:
     """Name, contents and settings of every archive."""
     picture = Image.open(ROOT / "corpora/rendered/rendered-6.png").convert("RGB").crop((0, 0, 64, 48))
@@ -53,10 +63,12 @@ def originals() -> dict[str, tuple[bytes, dict[str, object]]]:
         "png": (png.getvalue(), {"model": "photo-1"}),
         "photograph": (b"P6\n64 48\n255\n" + rgb.tobytes(), {}),
         "photograph-fast": (b"P6\n64 48\n255\n" + rgb.tobytes(), {"level": 1}),
+        "photograph-slow": (b"P6\n64 48\n255\n" + rgb.tobytes(), {"level": 9}),
         "drawing": (b"P5\n64 48\n255\n" + (rgb[..., 1] // 64 * 64).tobytes(), {}),
         "text-unread": (text, {"level": 1}),
         "text-primed": (text, {"level": 3}),
         "sound": (sound(), {}),
+        "program": (program(), {}),
         "gzip": (gzip.compress(text, 6, mtime=0), {}),
     }
 
