@@ -113,7 +113,7 @@ class Road:
         """All ways that this part's frames may have gone."""
         level = self.settings.level
         ways: list[Way] = [Stored(self.dtype), *self._engines()]
-        if self.model is not None and self.model.small is None:
+        if self.model is not None:
             ways.append(Net(self.model))
         if self.model is not None and self.model.gru is not None:
             ways.append(Beside(self.dtype, self.settings.lanes, self.model))

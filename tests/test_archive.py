@@ -61,6 +61,13 @@ def picture_file(height: int = 40, width: int = 33, channels: int = 3) -> bytes:
     return f"P7\n{size}\nMAXVAL 255\nENDHDR\n".encode() + pixels.astype(np.uint8).tobytes()
 
 
+@pytest.mark.parametrize("model", ["photo-1", "photo-2", "photo-3"])
+def test_pictures_come_back_from_a_net_alone(model: str) -> None:
+    data = picture_file()
+    archive = arzip.compress(data, model=model, adapt=False)
+    assert arzip.decompress(archive) == data
+
+
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_pictures_come_back_through_the_net(channels: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(blocks, "_ONE_TILE", 100)
