@@ -112,14 +112,19 @@ def _counting(name: str) -> Loaded:
     return Loaded(name, "counting", "bytes", mark, None, None, None, lambda: made)
 
 
+def _tensors(folder: Path) -> dict[str, NDArray[Any]]:
+    """A model's integer tensors by name; raises ModelError."""
+    try:
+        return load_file(folder / _WEIGHTS)
+    except (OSError, ValueError, SafetensorError) as error:
+        raise ModelError(f"{folder}: cannot be loaded ({error})") from error
+
+
 @lru_cache(maxsize=16)
 def _load(folder: Path, engine: str | None, device: str) -> Loaded:
     """Reads a model's folder; all that is wrong with it is found here."""
     recipe = read_recipe(folder / _RECIPE)
-    try:
-        tensors = load_file(folder / _WEIGHTS)
-    except (OSError, ValueError, SafetensorError) as error:
-        raise ModelError(f"{folder}: cannot be loaded ({error})") from error
+    tensors = _tensors(folder)
     mark = fingerprint(recipe.net, recipe.architecture, tensors)
     if recipe.net == _PRIMER:
         primer = unpacked(tensors, bucket_bits=int(recipe.architecture["bucket_bits"]))
@@ -202,7 +207,7 @@ def begin(net: Any, name: str) -> None:
     import torch
 
     folder = find(name)
-    tensors = {name: torch.from_numpy(array) for name, array in load_file(folder / _WEIGHTS).items()}
+    tensors = {n: torch.from_numpy(array) for n, array in _tensors(folder).items()}
     if {n: t.shape for n, t in tensors.items()} != {n: t.shape for n, t in net.named_buffers()}:
         raise ModelError(f"{folder}: training cannot begin there, its weights belong to another architecture")
     net.load_state_dict(tensors, strict=False)

@@ -84,8 +84,8 @@ def evaluate(name: str, corpus: str, *, part: str = "test", run: Path | None = N
         x = compressed(x)
     file = _file_of(x, model)
     started = time.monotonic()
-    alone = store.load(name).joins  # what an engine would take is measured without it
-    archive = compress(file, model=name, adapt=not alone, threads=os.cpu_count())
+    # A net that an engine would take along is measured without it.
+    archive = compress(file, model=name, adapt=not store.load(name).joins, threads=os.cpu_count())
     encoded = time.monotonic()
     if decompress(archive, model=name) != file:
         raise ArzipError(f"{name}: the archive of {corpus} does not give back the examples; please report this")

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from arzip.compiled import inlined
 from arzip.exact.vectors import cgutils, instruction, loaded, opened, widest
 
-__all__ = ["MIDDLE", "packed", "products", "room"]
+__all__ = ["MIDDLE", "made_up", "packed", "products", "room"]
 
 MIDDLE = 128  # what makes a signed operand unsigned; sums are then too large by this times the row's sum
 _OUTPUTS, _INPUTS = 16, 4  # of a step
@@ -45,6 +45,12 @@ def packed(weights: NDArray[np.int8]) -> NDArray[np.int8]:
     whole[: weights.shape[0], : weights.shape[1]] = weights
     blocks = whole.reshape(outputs // _OUTPUTS, _OUTPUTS, inputs // _INPUTS, _INPUTS)
     return np.ascontiguousarray(blocks.transpose(0, 2, 1, 3))
+
+
+def made_up(bias: NDArray[np.int32], weights: NDArray[np.int8]) -> NDArray[np.int32]:
+    """The bias [O] that goes with weights [O, I] where MIDDLE was added to their operands."""
+    made: NDArray[np.int32] = bias - MIDDLE * weights.sum(axis=1, dtype=np.int32)
+    return made
 
 
 def _sums_of_block(typing_context: Any, weights: Any, x: Any, out: Any) -> Any:

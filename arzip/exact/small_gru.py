@@ -25,7 +25,7 @@ from arzip.errors import ModelError
 from arzip.exact.dot import dot
 from arzip.exact.gates import STATE_POINT, SUM_POINT, gru_unit
 from arzip.exact.lookup import exp2_table
-from arzip.exact.packed import MIDDLE, packed, products, room
+from arzip.exact.packed import MIDDLE, made_up, packed, products, room
 from arzip.exact.small_net import check_dense
 
 __all__ = [
@@ -124,8 +124,7 @@ def small_gru(tensors: dict[str, np.ndarray]) -> SmallGRU:
         check_dense(weight, bias, shift, 127)
     for name in ("inner", "output"):
         weight, (bias, shift) = getattr(net, name), getattr(net, f"{name}_sums")
-        made_up = bias - MIDDLE * weight.sum(axis=1, dtype=np.int32)
-        net = net._replace(**{name: packed(weight), f"{name}_sums": np.stack([made_up, shift])})
+        net = net._replace(**{name: packed(weight), f"{name}_sums": np.stack([made_up(bias, weight), shift])})
     return SmallGRU(*(np.ascontiguousarray(tensor) for tensor in net))
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from arzip.compiled import Integer, compiled, inlined
 from arzip.errors import ModelError
-from arzip.exact.packed import MIDDLE, packed, products, room
+from arzip.exact.packed import MIDDLE, made_up, packed, products, room
 
 __all__ = ["SmallNet", "WorkSpace", "check_dense", "forward", "no_net", "small_net", "work_space"]
 
@@ -32,9 +32,7 @@ class SmallNet(NamedTuple):
     first: np.ndarray  # int8 [P, W / 16, I / 4, 16, 4]
     blocks: np.ndarray  # int8 [P, D, W / 16, W / 4, 16, 4]
     last: np.ndarray  # int8 [P, O / 16, W / 4, 16, 4]
-    sums: (
-        np.ndarray
-    )  # int32 [P, D + 1, 2, W]: bias with the half that rounds, and shift, of the first layer and the blocks
+    sums: np.ndarray  # int32 [P, D + 1, 2, W] of first layer and blocks: bias with the half that rounds, and shift
     last_sums: np.ndarray  # int32 [P, 2, O], likewise; O as it is
 
     @property
@@ -79,13 +77,18 @@ def small_net(tensors: dict[str, np.ndarray], *, planes: int, depth: int) -> Sma
         last = [_layer(tensors, f"planes.{c}.layers.{depth + 2}", fill=0, signed=False) for c in range(planes)]
         return SmallNet(
             np.stack([each[0][0] for each in layers]),
-            np.stack([np.stack([weights for weights, _ in each[1:]]) for each in layers]),
+            np.stack([_blocks([weights for weights, _ in each[1:]], room(width)) for each in layers]),
             np.stack([weights for weights, _ in last]),
             np.stack([np.stack([sums for _, sums in each]) for each in layers]),
             np.stack([sums for _, sums in last]),
         )
     except (KeyError, ValueError) as error:
         raise ModelError(f"the weights do not belong to a guided net of {depth} blocks ({error})") from error
+
+
+def _blocks(matrices: list[np.ndarray], units: int) -> np.ndarray:
+    """The packed matrices of a plane's blocks, of which there may be none."""
+    return np.array(matrices, np.int8).reshape(-1, units // 16, units // 4, 16, 4)
 
 
 def _names(depth: int) -> list[str]:
@@ -98,8 +101,8 @@ def _layer(tensors: dict[str, np.ndarray], name: str, *, fill: int, signed: bool
     weight, bias, shift = (tensors[f"{name}.{part}_q"] for part in ("weight", "bias", "shift"))
     check_dense(weight, bias, shift, _HIGH)
     sums = np.zeros((2, max(fill, len(bias))), np.int32)
-    made_up = MIDDLE * weight.sum(axis=1, dtype=np.int32) if signed else 0
-    sums[:, : len(bias)] = bias + ((1 << shift) >> 1) - made_up, shift
+    rounding = bias + ((1 << shift) >> 1)
+    sums[:, : len(bias)] = made_up(rounding, weight) if signed else rounding, shift
     return packed(weight), sums
 
 

@@ -15,13 +15,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from arzip.errors import ModelError
 from arzip.exact.combine import Chain, Residual
 from arzip.exact.fixed import relu7, signed8, wide
 from arzip.exact.layers import Dense, Layer, Round
 from arzip.exact.logistic import POINT
 from arzip.exact.logistic_likelihood import log2_likelihood
 from arzip.exact.small_net import SmallNet, small_net
-from arzip.mixing.guided_features import FEATURES
+from arzip.mixing.guided_features import FEATURES, WIDE
 
 __all__ = ["PLANES", "PROFILE", "GuidedNet"]
 
@@ -41,6 +42,8 @@ class GuidedNet(Layer):
 
     def __init__(self, *, width: int, depth: int, components: int, features: int = FEATURES) -> None:
         super().__init__()
+        if features not in (FEATURES, WIDE):
+            raise ModelError(f"a guided net takes {FEATURES} or {WIDE} features, not {features}")
         self.components, self.depth, self.features = components, depth, features
         self.planes = torch.nn.ModuleList([_plane_net(features, width, depth, components) for _ in range(PLANES)])
 
