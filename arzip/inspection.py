@@ -16,7 +16,10 @@ from arzip.symbols import KINDS
 
 __all__ = ["describe", "inspect", "model_lines"]
 
-_ROADS = ("stored", "bytes", "net alone", "picture", "drawing", "sound", "primed bytes", "text")
+_ROADS = (
+    *("stored", "bytes", "net alone", "picture", "drawing", "sound", "primed bytes", "text", "picture by rank"),
+    *("bytes beside a net", "text, learning", "bytes beside a net, learning"),
+)
 
 
 def inspect(path: Path) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Bytes through an engine that begins with what it learned from training texts, and where it pays beside a net.
 
-    payload = primer u8, the first bytes of its fingerprint; with a net the same of the net; then what `byte_road`
-              makes of the block
+    payload = primer u8, the first bytes of its fingerprint; with a published net the same of the net; then what
+              `byte_road` makes of the block
 
 Blocks name primer and net by number, which takes a byte where a model's name would take ten: most files that they help
 are small. A net of the caller's own is named by the archive, once.
@@ -13,57 +13,55 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arzip.errors import CorruptArchive, ModelError
+from arzip.given import Given
 from arzip.mixing.byte_road import EngineModel, decode_bytes, encode_bytes, engine_of
 from arzip.store import Loaded, load
 
-__all__ = ["beside_engine", "decode_beside", "decode_primed", "encode_beside", "encode_primed", "primed_engine"]
+__all__ = ["decode_primed", "encode_primed", "primed_engine"]
 
-_PRIMERS = ("text-4",)  # only ever append
+_PRIMERS = ("text-5",)  # only ever append
 _NETS = ("text-s-4",)  # only ever append
 _MARK = 2  # bytes of a fingerprint
 
 
-def encode_primed(plain: NDArray[np.uint8], *, lanes: int | None, net: bool) -> tuple[bytes, float, str]:
-    """The payload of a block uint8 [n], the engine's own code length in bits, and the names of what it was given."""
-    primer = load(_PRIMERS[-1])
-    beside = load(_NETS[-1]) if net else None
-    payload, ideal = encode_bytes(plain, lanes=lanes, primer=primer.primer, net=beside.gru if beside else None)
+def encode_primed(
+    plain: NDArray[np.uint8], given: Given, *, lanes: int | None, own: Loaded | None = None
+) -> tuple[bytes, float, str]:
+    """The payload of a block uint8 [n], the engine's own code length in bits, and the names of what it was given.
+
+    A net of the caller's own takes the published one's place.
+    """
+    primer, net = load(_PRIMERS[-1]), _net(given, own)
+    payload, ideal = encode_bytes(
+        plain, lanes=lanes, primer=primer.primer, net=net.gru if net else None, whole=given is Given.LEARNING_NET
+    )
     head = _mark(len(_PRIMERS) - 1, primer)
-    if beside is None:
-        return head + payload, ideal, primer.id
-    return head + _mark(len(_NETS) - 1, beside) + payload, ideal, f"{primer.id} {beside.id}"
+    if net is not None and own is None:
+        head += _mark(len(_NETS) - 1, net)
+    names = [primer.id, *([net.id] if net else []), *(["learning"] if given is Given.LEARNING_NET else [])]
+    return head + payload, ideal, " ".join(names)
 
 
-def decode_primed(payload: bytes, size: int, *, net: bool) -> bytes:
+def decode_primed(payload: bytes, size: int, given: Given, *, own: Loaded | None = None) -> bytes:
     """The block of `size` bytes; raises CorruptArchive, ModelError."""
     primer, payload = _marked(payload, _PRIMERS)
-    if not net:
-        return decode_bytes(payload, size, primer.primer)
-    beside, payload = _marked(payload, _NETS)
-    return decode_bytes(payload, size, primer.primer, beside.gru)
+    net = own
+    if net is None and given.reads:
+        net, payload = _marked(payload, _NETS)
+    gru = net.gru if net is not None else None
+    return decode_bytes(payload, size, primer.primer, gru, given is Given.LEARNING_NET)
 
 
-def encode_beside(plain: NDArray[np.uint8], *, lanes: int | None, net: Loaded) -> tuple[bytes, float, str]:
-    """As `encode_primed`, beside a net that the archive names."""
-    primer = load(_PRIMERS[-1])
-    payload, ideal = encode_bytes(plain, lanes=lanes, primer=primer.primer, net=net.gru)
-    return _mark(len(_PRIMERS) - 1, primer) + payload, ideal, f"{primer.id} {net.id}"
-
-
-def decode_beside(payload: bytes, size: int, net: Loaded) -> bytes:
-    """The block of `size` bytes; raises CorruptArchive, ModelError."""
-    primer, payload = _marked(payload, _PRIMERS)
-    return decode_bytes(payload, size, primer.primer, net.gru)
-
-
-def beside_engine(plain: NDArray[np.uint8], lanes: int | None, net: Loaded) -> EngineModel:
-    """The engine that `encode_beside` takes for a block."""
-    return engine_of(plain, lanes, load(_PRIMERS[-1]).primer, net.gru)
-
-
-def primed_engine(plain: NDArray[np.uint8], lanes: int | None, *, net: bool) -> EngineModel:
+def primed_engine(plain: NDArray[np.uint8], given: Given, lanes: int | None, own: Loaded | None = None) -> EngineModel:
     """The engine that `encode_primed` takes for a block."""
-    return engine_of(plain, lanes, load(_PRIMERS[-1]).primer, load(_NETS[-1]).gru if net else None)
+    net = _net(given, own)
+    return engine_of(plain, lanes, load(_PRIMERS[-1]).primer, net.gru if net else None, given is Given.LEARNING_NET)
+
+
+def _net(given: Given, own: Loaded | None) -> Loaded | None:
+    if not given.reads:
+        return None
+    return load(_NETS[-1]) if own is None else own
 
 
 def _mark(number: int, model: Loaded) -> bytes:

@@ -20,10 +20,11 @@ from arzip.blocks import Grid, block_grid
 from arzip.causal import Prediction
 from arzip.container import Fields, pack
 from arzip.errors import CorruptArchive, UnsupportedInput
+from arzip.given import Given
 from arzip.levels import sparse_levels
 from arzip.settings import Settings
 from arzip.symbols import Symbols
-from arzip.ways import Beside, Coded, Drawing, Engine, Net, Photograph, Ranked, Sound, Stored, Way
+from arzip.ways import Coded, Drawing, Engine, Net, Photograph, Ranked, Sound, Stored, Way
 
 __all__ = [
     "BLOCK_LIMIT",
@@ -42,11 +43,13 @@ BLOCK_LIMIT = 1 << 26  # symbols
 _PURE_MODEL, _GUIDED_MODEL = "photo-1", "photo-3"
 _PRIMER_LEVEL = 2  # levels below do without a primer
 _NET_LEVEL = 4  # levels below do without a net
-_BROAD_LEVEL = 8  # levels from here on have more and broader guides
+_BROAD_LEVEL = 8  # levels from here on have more and broader guides, and all of a net learns however long the text
 _SMALL = 1 << 16  # bytes; ways are compared on all of a smaller block
 _TRIED = 1 << 14  # bytes of a larger block that ways are compared on, from its middle
 _SAMPLE = 48, 256  # rows and columns of a picture's tile
-_BYTES, _WITH_NET = (Engine(np.dtype(np.uint8), None, primed=given, net=given).number for given in (False, True))
+_LONG = 1 << 18  # bytes; at most levels all of a net learns in shorter texts only, for that takes three times as long
+_BYTES = Engine(np.dtype(np.uint8), None).number
+_WITH_NET = [Engine(np.dtype(np.uint8), None, given).number for given in Given if given.reads]
 _NET_WORTH = 0.99  # what a net must bring long texts to: it takes ten times as long
 _BYTES_WORTH = 0.97  # and bytes a picture's sample
 _PIECE = 1 << 16  # bytes looked at together by `_hopeless`
@@ -112,11 +115,11 @@ class Road:
     def _ways(self) -> list[Way]:
         """All ways that this part's frames may have gone."""
         level = self.settings.level
-        ways: list[Way] = [Stored(self.dtype), *self._engines()]
+        ways: list[Way] = [Stored(self.dtype), *(Engine(self.dtype, self.settings.lanes, given) for given in Given)]
         if self.model is not None:
             ways.append(Net(self.model))
         if self.model is not None and self.model.gru is not None:
-            ways.append(Beside(self.dtype, self.settings.lanes, self.model))
+            ways += [self._engine(given) for given in Given if given.reads]
         if self.kind == "image":
             photograph = Photograph(self.dtype, self.depth, _profile(level), self.model)
             ways += [photograph, Ranked(photograph), Drawing(self.dtype, self.depth)]
@@ -136,25 +139,31 @@ class Road:
         if self.model is not None and not (self.model.joins and self.settings.adapt):
             return [Net(self.model)]
         if self.model is not None and self.model.gru is not None:
-            return [Beside(self.dtype, self.settings.lanes, self.model)] if block.size else []
+            return [self._engine(given) for given in self._reading(block.size)] if block.size else []
         if not self.settings.adapt or not block.size:
             return []
         if self.kind == "image":
             photograph = Photograph(self.dtype, self.depth, _profile(level), self.model)
-            ways: list[Way] = [photograph, Drawing(self.dtype, self.depth), self._engines()[0]]
+            ways: list[Way] = [photograph, Drawing(self.dtype, self.depth), self._engine(Given.NOTHING)]
             levels = sparse_levels(block)
             return ways if all(used is None for used in levels) else [*ways, Ranked(photograph, levels)]
         if self.kind == "audio":
             return [Sound(self.dtype, level)]
         if _hopeless(np.ascontiguousarray(block).reshape(-1).view(np.uint8)):
             return []
-        return self._engines()[: 1 + (level >= _PRIMER_LEVEL) + (level >= _NET_LEVEL)]
+        given = [Given.NOTHING, *([Given.PRIMER] if level >= _PRIMER_LEVEL else [])]
+        return [self._engine(each) for each in (*given, *(self._reading(block.size) if level >= _NET_LEVEL else []))]
 
-    def _engines(self) -> list[Way]:
-        """The byte engine from nothing, from a primer, and beside a net as well."""
-        lanes = self.settings.lanes
-        given = (False, False), (True, False), (True, True)
-        return [Engine(self.dtype, lanes, primed=primed, net=net) for primed, net in given]
+    def _engine(self, given: Given) -> Engine:
+        """The byte engine; beside the caller's net, where one is to read."""
+        return Engine(self.dtype, self.settings.lanes, given, self.model if given.reads else None)
+
+    def _reading(self, size: int) -> list[Given]:
+        """How a net may read a block: both ways are tried on a small one, and samples are too short to tell."""
+        learns = self.settings.lanes in (None, 1) and (size <= _LONG or self.settings.level >= _BROAD_LEVEL)
+        if not learns:
+            return [Given.NET]
+        return [Given.NET, Given.LEARNING_NET] if size <= _SMALL else [Given.LEARNING_NET]
 
     def _smallest(self, block: NDArray[Any]) -> Coded | None:
         """What the best way makes of a block; None where none is open."""
@@ -175,7 +184,7 @@ class Road:
 
     def _best(self, ways: list[Way], coded: list[Coded]) -> Way:
         """By what they made of a sample. Bytes learn a picture faster than drawings do, but less of it."""
-        worth = {_WITH_NET: _NET_WORTH} | ({_BYTES: _BYTES_WORTH} if self.kind == "image" else {})
+        worth = dict.fromkeys(_WITH_NET, _NET_WORTH) | ({_BYTES: _BYTES_WORTH} if self.kind == "image" else {})
         costs = [len(each.payload) / worth.get(each.road, 1) for each in coded]
         return ways[min(range(len(ways)), key=costs.__getitem__)]
 

@@ -20,14 +20,17 @@ from arzip import store
 from arzip.causal import Prediction
 from arzip.container import Fields
 from arzip.errors import CorruptArchive
+from arzip.given import Given
 from arzip.levels import Levels, pack_levels, ranked, restored, sparse_levels, unpack_levels
 
 if TYPE_CHECKING:
     from arzip.mixing.byte_road import EngineModel
 
-__all__ = ["Beside", "Coded", "Drawing", "Engine", "Net", "Photograph", "Ranked", "Sound", "Stored", "Way"]
+__all__ = ["Coded", "Drawing", "Engine", "Net", "Photograph", "Ranked", "Sound", "Stored", "Way"]
 
 Decisions = Iterator[tuple[Prediction, NDArray[np.int32]]]
+_ENGINE = {Given.NOTHING: 1, Given.PRIMER: 6, Given.NET: 7, Given.LEARNING_NET: 10}
+_OWN_NET = {Given.NET: 9, Given.LEARNING_NET: 11}
 
 
 @dataclass(frozen=True)
@@ -74,22 +77,25 @@ class Stored:
 
 @dataclass(frozen=True)
 class Engine:
-    """The byte engine, over the bytes of all samples: from nothing, from a primer, or beside a net as well."""
+    """The byte engine, over the bytes of all samples: from nothing, from a primer, beside a net, or one that learns.
+
+    A net that the caller named takes the published one's place.
+    """
 
     dtype: np.dtype[Any]
     lanes: int | None
-    primed: bool = False
-    net: bool = False
+    given: Given = Given.NOTHING
+    own: store.Loaded | None = None
 
     @property
     def number(self) -> int:
-        return 7 if self.net else 6 if self.primed else 1
+        return _OWN_NET[self.given] if self.own is not None else _ENGINE[self.given]
 
     def encode(self, block: NDArray[Any]) -> Coded:
-        if self.primed:
+        if self.given is not Given.NOTHING:
             from arzip.primed import encode_primed
 
-            payload, ideal, label = encode_primed(_plain(block), lanes=self.lanes, net=self.net)
+            payload, ideal, label = encode_primed(_plain(block), self.given, lanes=self.lanes, own=self.own)
             return Coded(self.number, payload, label, ideal)
         from arzip.mixing.byte_road import encode_bytes
 
@@ -98,10 +104,10 @@ class Engine:
 
     def decode(self, payload: bytes, shape: tuple[int, ...]) -> NDArray[Any]:
         size = int(np.prod(shape, dtype=np.int64)) * self.dtype.itemsize
-        if self.primed:
+        if self.given is not Given.NOTHING:
             from arzip.primed import decode_primed
 
-            return _shaped(decode_primed(payload, size, net=self.net), shape, self.dtype)
+            return _shaped(decode_primed(payload, size, self.given, own=self.own), shape, self.dtype)
         from arzip.mixing.byte_road import decode_bytes
 
         return _shaped(decode_bytes(payload, size), shape, self.dtype)
@@ -119,42 +125,9 @@ class Engine:
         from arzip.mixing.byte_road import engine_of
         from arzip.primed import primed_engine
 
-        return primed_engine(plain, self.lanes, net=self.net) if self.primed else engine_of(plain, self.lanes)
-
-
-@dataclass(frozen=True)
-class Beside:
-    """The byte engine, primed, beside a net that the caller named."""
-
-    dtype: np.dtype[Any]
-    lanes: int | None
-    model: store.Loaded
-    number = 9
-
-    def encode(self, block: NDArray[Any]) -> Coded:
-        from arzip.primed import encode_beside
-
-        payload, ideal, label = encode_beside(_plain(block), lanes=self.lanes, net=self.model)
-        return Coded(self.number, payload, label, ideal)
-
-    def decode(self, payload: bytes, shape: tuple[int, ...]) -> NDArray[Any]:
-        from arzip.primed import decode_beside
-
-        size = int(np.prod(shape, dtype=np.int64)) * self.dtype.itemsize
-        return _shaped(decode_beside(payload, size, self.model), shape, self.dtype)
-
-    def code_lengths(self, block: NDArray[Any]) -> NDArray[np.float64]:
-        plain = _plain(block)
-        return np.asarray(self._model(plain).code_lengths(plain).reshape(block.shape))
-
-    def predictions(self, block: NDArray[Any]) -> Decisions:
-        plain = _plain(block)
-        return self._model(plain).predictions(plain)
-
-    def _model(self, plain: NDArray[np.uint8]) -> EngineModel:
-        from arzip.primed import beside_engine
-
-        return beside_engine(plain, self.lanes, self.model)
+        if self.given is Given.NOTHING:
+            return engine_of(plain, self.lanes)
+        return primed_engine(plain, self.given, self.lanes, self.own)
 
 
 @dataclass(frozen=True)

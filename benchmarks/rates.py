@@ -44,6 +44,11 @@ def wav_of(path: Path) -> bytes:
     return out.getvalue()
 
 
+def inside(folder: Path) -> list[Path]:
+    """All files of a folder but what describes it."""
+    return sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix not in (".csv", ".md"))
+
+
 def measure(path: Path, data: bytes, settings: Settings) -> dict[str, object]:
     """One row; raises SystemExit when the decoded bytes differ."""
     coded, back = io.BytesIO(), io.BytesIO()
@@ -76,7 +81,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     settings = Settings(level=given.level, model=given.model, adapt=given.adapt, threads=given.threads)
-    files = [f for p in given.paths for f in (sorted(q for q in p.rglob("*") if q.is_file()) if p.is_dir() else [p])]
+    files = [f for p in given.paths for f in (inside(p) if p.is_dir() else [p])]
     rows = []
     print(f"{'file':40}{'bytes':>12}{'archive':>12}{'bits/dim':>10}{'model':>9}{'enc s':>8}{'dec s':>8}")
     for file in files:

@@ -12,13 +12,15 @@ import numpy as np
 import pytest
 
 from arzip.compiled import compiled
-from arzip.exact.packed import packed, products, room
+from arzip.exact.packed import made_up, packed, products, room, unpacked
 
 SCRIPT = """
 import numpy as np
 from tests.test_exact_packed import multiplied
 random = np.random.default_rng(1)
 weights, x = random.integers(-64, 64, (50, 300), np.int8), random.integers(0, 256, 300).astype(np.uint8)
+assert (multiplied(weights, x) == weights.astype(np.int64) @ x).all()
+weights, x = (random.integers(-9999, 9999, size).astype(np.int16) for size in ((50, 20), 20))
 assert (multiplied(weights, x) == weights.astype(np.int64) @ x).all()
 """
 
@@ -29,7 +31,7 @@ def _multiply(weights: Any, x: Any, out: Any) -> None:
 
 
 def multiplied(weights: np.ndarray, x: np.ndarray) -> np.ndarray:
-    operand = np.full(room(len(x)), 77, np.uint8)  # what stands beyond the operand meets zeros
+    operand = np.full(room(len(x)), 77, x.dtype)  # what stands beyond the operand meets zeros
     operand[: len(x)] = x
     out = np.full(room(len(weights)), -1, np.int32)
     _multiply(packed(weights), operand, out)
@@ -43,6 +45,22 @@ def test_products_are_those_of_wide_integers(outputs: int, inputs: int) -> None:
     weights = random.integers(-64, 64, (outputs, inputs)).astype(np.int8)
     x = random.integers(0, 256, inputs).astype(np.uint8)
     np.testing.assert_array_equal(multiplied(weights, x), weights.astype(np.int64) @ x.astype(np.int64))
+
+
+@pytest.mark.parametrize("outputs", [0, 1, 16, 50])
+@pytest.mark.parametrize("inputs", [0, 1, 2, 16, 17, 32, 300])
+def test_products_of_shorts_too(outputs: int, inputs: int) -> None:
+    random = np.random.default_rng(inputs)
+    weights, x = (random.integers(-2048, 2048, size).astype(np.int16) for size in ((outputs, inputs), inputs))
+    np.testing.assert_array_equal(multiplied(weights, x), weights.astype(np.int64) @ x.astype(np.int64))
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.int16])
+def test_unpacking(kind: type[Any]) -> None:
+    weights = np.random.default_rng(2).integers(-64, 64, (37, 21)).astype(kind)
+    bias = np.arange(37, dtype=np.int32)
+    again, same = unpacked(packed(weights), made_up(bias, weights), weights.shape)
+    assert np.array_equal(again, weights) and np.array_equal(same, bias)
 
 
 @pytest.mark.parametrize("weight", [-64, 63])

@@ -43,6 +43,7 @@ text = np.frombuffer(b"the exact net knows no float, " * 40, np.uint8)
 words += encode_symbols(EngineModel(3), text).words
 reader = small_text_net(kind)
 words += encode_symbols(EngineModel(2, None, reader.compiled()), text).words
+words += encode_symbols(EngineModel(1, None, reader.compiled(), True), text).words
 words += encode_symbols(TextModel(reader), text).words
 print(hashlib.sha256(words).hexdigest())
 """

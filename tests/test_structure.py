@@ -22,6 +22,7 @@ LAYERS = [
         "recipe",
         "blocks",
         "files",
+        "given",
         "outcome",
         "streams",
     ],

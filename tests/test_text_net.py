@@ -14,6 +14,7 @@ from arzip.exact.fixed import straight_through
 from arzip.exact.recurrence import recur
 from arzip.exact.recurrent import HIDDEN
 from arzip.exact.small_gru import LEARNING, TRAINED, advance_all, new_gru_state, small_gru
+from arzip.given import Given
 from arzip.mixing.byte_road import EngineModel, decode_bytes, encode_bytes
 from arzip.nets.char_rnn import TextModel
 from arzip.nets.text_net import TextNet
@@ -186,16 +187,16 @@ def test_units_whose_sums_might_not_fit_are_refused() -> None:
 
 def test_published_net_helps_and_its_mark_is_checked() -> None:
     symbols = np.frombuffer(Path(arzip.__file__).with_name("container.py").read_bytes()[:2500], np.uint8)
-    payload, ideal, label = encode_primed(symbols, lanes=None, net=True)
-    without = encode_primed(symbols, lanes=None, net=False)[0]
+    payload, ideal, label = encode_primed(symbols, Given.NET, lanes=None)
+    without = encode_primed(symbols, Given.PRIMER, lanes=None)[0]
     assert len(payload) < 0.97 * len(without)
     assert "text-s-4" in label and abs(8 * len(payload) - ideal) < 150
-    assert decode_primed(payload, len(symbols), net=True) == symbols.tobytes()
+    assert decode_primed(payload, len(symbols), Given.NET) == symbols.tobytes()
     for place in (0, 1, 3, 4):
         damaged = bytearray(payload)
         damaged[place] ^= 0x55
         with pytest.raises((CorruptArchive, ModelError)):
-            decode_primed(bytes(damaged), len(symbols), net=True)
+            decode_primed(bytes(damaged), len(symbols), Given.NET)
 
 
 def test_levels() -> None:

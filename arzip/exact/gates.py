@@ -13,11 +13,24 @@ from numpy.typing import NDArray
 from arzip.compiled import Integer, compiled, inlined
 from arzip.exact.lookup import SIGMOID_LIMIT, SIGMOID_STEPS, sigmoid_table
 
-__all__ = ["CELL_POINT", "STATE_POINT", "SUM_POINT", "gru", "gru_unit", "linear_unit", "lstm", "lstm_unit", "unit"]
+__all__ = [
+    "CELL_POINT",
+    "GATE_POINT",
+    "STATE_POINT",
+    "SUM_POINT",
+    "gru",
+    "gru_gates",
+    "gru_state",
+    "gru_unit",
+    "linear_unit",
+    "lstm",
+    "lstm_unit",
+    "unit",
+]
 
 SUM_POINT, STATE_POINT, CELL_POINT = 10, 14, 12
-_GATE = 15
-_ONE = 1 << _GATE
+GATE_POINT = 15
+_ONE = 1 << GATE_POINT
 _LIMIT = 8  # beyond it a gate is shut or open
 _STEPS = 64  # entries per unit
 _DROPPED = SUM_POINT - 6
@@ -58,23 +71,35 @@ def _shifted(x: Integer, bits: Integer) -> Integer:
 
 
 @inlined
-def gru_unit(reset: Integer, kept: Integer, x: Integer, q: Integer, h: Integer) -> Integer:
-    """The next h of a unit: sums before the gates r and z, and the two parts of what stands before the candidate."""
+def gru_gates(reset: Integer, kept: Integer, x: Integer, q: Integer) -> tuple[Integer, Integer, Integer]:
+    """r, z and the candidate of a unit: from sums before the gates, and both parts of what stands before the last."""
     r, z = _sigmoid(reset, _DROPPED), _sigmoid(kept, _DROPPED)
-    candidate = _shifted(_tanh(x + _shifted(r * np.int64(q), _GATE), _DROPPED), _GATE - STATE_POINT)
-    return candidate + _shifted(z * (np.int64(h) - candidate), _GATE)
+    return r, z, _shifted(_tanh(x + _shifted(r * np.int64(q), GATE_POINT), _DROPPED), GATE_POINT - STATE_POINT)
+
+
+@inlined
+def gru_state(z: Integer, candidate: Integer, h: Integer) -> Integer:
+    """The next h of a unit."""
+    return candidate + _shifted(z * (np.int64(h) - candidate), GATE_POINT)
+
+
+@inlined
+def gru_unit(reset: Integer, kept: Integer, x: Integer, q: Integer, h: Integer) -> Integer:
+    """Both together."""
+    _, z, candidate = gru_gates(reset, kept, x, q)
+    return gru_state(z, candidate, h)
 
 
 @inlined
 def unit(a: Integer, b: Integer) -> Integer:
     """tanh(a) sigmoid(b) with 8 fractional bits."""
-    return _shifted(_tanh(a, _DROPPED) * _sigmoid(b, _DROPPED), 2 * _GATE - 8)
+    return _shifted(_tanh(a, _DROPPED) * _sigmoid(b, _DROPPED), 2 * GATE_POINT - 8)
 
 
 @inlined
 def linear_unit(a: Integer, b: Integer) -> Integer:
     """a sigmoid(b) at the point of a."""
-    return _shifted(a * _sigmoid(b, _DROPPED), _GATE)
+    return _shifted(a * _sigmoid(b, _DROPPED), GATE_POINT)
 
 
 @compiled
@@ -90,9 +115,9 @@ def gru(x: NDArray[Any], q: NDArray[Any], h: NDArray[Any], after: NDArray[Any]) 
 def lstm_unit(i: Integer, f: Integer, o: Integer, g: Integer, c: Integer) -> tuple[Integer, Integer]:
     """The next c and h of a cell: sums before the gates i, f, o and the candidate g."""
     kept, entered = _sigmoid(f, _DROPPED) * np.int64(c), _sigmoid(i, _DROPPED) * _tanh(g, _DROPPED)
-    cell = _shifted(kept, _GATE) + _shifted(entered, 2 * _GATE - CELL_POINT)
+    cell = _shifted(kept, GATE_POINT) + _shifted(entered, 2 * GATE_POINT - CELL_POINT)
     cell = min(max(cell, -_CELL_END), _CELL_END)
-    return cell, _shifted(_sigmoid(o, _DROPPED) * _tanh(cell, _CELL_DROPPED), 2 * _GATE - STATE_POINT)
+    return cell, _shifted(_sigmoid(o, _DROPPED) * _tanh(cell, _CELL_DROPPED), 2 * GATE_POINT - STATE_POINT)
 
 
 @compiled

@@ -1,15 +1,15 @@
 """Products of a matrix of small integers, packed so that x86 takes 16 to 64 of them at once and sums nothing across.
 
-Four inputs of 16 outputs lie side by side. `pmaddubsw` multiplies unsigned by signed bytes and adds neighbours in 16
-bits; weights of 7 bits cannot overflow them (2 * 255 * 64 < 2**15). It takes bytes as they lie in memory, where
-`arzip.exact.dot` widens them first: a recurrent net reads all of its matrix for every byte, a net beside the picture
-engine its own for every sample. Integers sum to the same in
-any order, so other processors give the same bits.
+Four bytes of 16 outputs lie side by side, or two shorts: 64 bytes. `pmaddubsw` multiplies unsigned by signed bytes and
+adds neighbours in 16 bits; weights of 7 bits cannot overflow them (2 * 255 * 64 < 2**15). It takes bytes as they lie in
+memory, where `arzip.exact.dot` widens them first: a recurrent net reads all of its matrix for every byte, a net beside
+the picture engine its own for every sample. Weights of 16 bits, which go on learning, take `pmaddwd`. Integers sum to
+the same in any order, so other processors give the same bits.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 from arzip.compiled import inlined
 from arzip.exact.vectors import cgutils, instruction, loaded, opened, widest
 
-__all__ = ["MIDDLE", "made_up", "packed", "products", "room"]
+__all__ = ["MIDDLE", "made_up", "packed", "products", "products_of_block", "room", "unpacked"]
 
 MIDDLE = 128  # what makes a signed operand unsigned; sums are then too large by this times the row's sum
-_OUTPUTS, _INPUTS = 16, 4  # of a step
+_OUTPUTS, _STEP = 16, 64  # outputs and bytes of a step
+Packable = TypeVar("Packable", np.int8, np.int16)
 _STEPS = 4  # that go on side by side
 _BYTE, _SHORT, _WORD = ir.IntType(8), ir.IntType(16), ir.IntType(32)
 _WIDTHS = {
@@ -38,38 +39,52 @@ def room(size: int) -> int:
     return -(-size // _OUTPUTS) * _OUTPUTS
 
 
-def packed(weights: NDArray[np.int8]) -> NDArray[np.int8]:
-    """Weights [O, I] in -64..63 as [O / 16, I / 4, 16, 4], filled up with zeros."""
+def packed(weights: NDArray[Packable]) -> NDArray[Packable]:
+    """Weights [O, I], bytes in -64..63 as [O / 16, I / 4, 16, 4] or shorts as [O / 16, I / 2, 16, 2], zeros behind."""
     outputs, inputs = (room(size) for size in weights.shape)
-    whole = np.zeros((outputs, inputs), np.int8)
+    whole = np.zeros((outputs, inputs), weights.dtype)
     whole[: weights.shape[0], : weights.shape[1]] = weights
-    blocks = whole.reshape(outputs // _OUTPUTS, _OUTPUTS, inputs // _INPUTS, _INPUTS)
+    together = _STEP // _OUTPUTS // weights.itemsize
+    blocks = whole.reshape(outputs // _OUTPUTS, _OUTPUTS, inputs // together, together)
     return np.ascontiguousarray(blocks.transpose(0, 2, 1, 3))
 
 
-def made_up(bias: NDArray[np.int32], weights: NDArray[np.int8]) -> NDArray[np.int32]:
+def made_up(bias: NDArray[np.int32], weights: NDArray[Packable]) -> NDArray[np.int32]:
     """The bias [O] that goes with weights [O, I] where MIDDLE was added to their operands."""
     made: NDArray[np.int32] = bias - MIDDLE * weights.sum(axis=1, dtype=np.int32)
     return made
 
 
+def unpacked(
+    weights: NDArray[Packable], made: NDArray[np.int32], shape: tuple[int, int]
+) -> tuple[NDArray[Packable], NDArray[np.int32]]:
+    """The inverse of `packed` and `made_up`, for weights of a shape [O, I]."""
+    blocks, steps = weights.shape[:2]
+    whole = weights.transpose(0, 2, 1, 3).reshape(blocks * _OUTPUTS, steps * weights.shape[3])[: shape[0], : shape[1]]
+    bias: NDArray[np.int32] = made + MIDDLE * whole.sum(axis=1, dtype=np.int32)
+    return whole, bias
+
+
 def _sums_of_block(typing_context: Any, weights: Any, x: Any, out: Any) -> Any:
-    """out int32 [16] = weights int8 [I / 4, 16, 4] times x uint8 [I]."""
+    """out int32 [16] = weights int8 [I / 4, 16, 4] times x uint8 [I], or int16 [I / 2, 16, 2] times x int16 [I]."""
+    kind, multiply = (_BYTE, _fours) if weights.dtype == types.int8 else (_SHORT, _twos)
+    inputs = _WORD.width // kind.width
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         views, count = opened(context, builder, signature, arguments)
         width, *names = widest(context, _WIDTHS, (16, "", ""))
-        step = _OUTPUTS * _INPUTS
-        vector = ir.VectorType(_WORD, width // _INPUTS)
-        sums = [[cgutils.alloca_once_value(builder, vector(None)) for _ in range(step // width)] for _ in range(_STEPS)]
+        vector, taken = ir.VectorType(_WORD, width // 4), ir.VectorType(kind, inputs * width // 4)
+        sums = [
+            [cgutils.alloca_once_value(builder, vector(None)) for _ in range(_STEP // width)] for _ in range(_STEPS)
+        ]
         with cgutils.for_range(builder, builder.udiv(count, count.type(_STEPS))) as loop:
             for i, parts in enumerate(sums):
                 k = builder.add(builder.mul(loop.index, count.type(_STEPS)), count.type(i))
-                operand = _spread(builder, views[1].data, builder.mul(k, count.type(_INPUTS)), vector)
+                operand = _spread(builder, views[1].data, builder.mul(k, count.type(inputs)), vector, taken)
                 for part, into in enumerate(parts):
-                    at = builder.add(builder.mul(k, count.type(step)), count.type(part * width))
-                    taken = loaded(builder, views[0].data, at, ir.VectorType(_BYTE, width))
-                    builder.store(builder.add(builder.load(into), _fours(builder, operand, taken, names)), into)
+                    at = builder.add(builder.mul(k, count.type(_OUTPUTS * inputs)), count.type(part * taken.count))
+                    read = loaded(builder, views[0].data, at, taken)
+                    builder.store(builder.add(builder.load(into), multiply(builder, operand, read, names)), into)
         for part, columns in enumerate(zip(*sums, strict=True)):
             first, *others = (builder.load(column) for column in columns)
             for other in others:
@@ -81,33 +96,50 @@ def _sums_of_block(typing_context: Any, weights: Any, x: Any, out: Any) -> Any:
     return types.none(weights, x, out), generate
 
 
-def _spread(builder: Any, data: Any, at: Any, vector: Any) -> Any:
-    """Four bytes from a place on, over and over."""
+def _spread(builder: Any, data: Any, at: Any, vector: Any, kind: Any) -> Any:
+    """Four bytes from a place on, over and over, as a vector of some kind."""
     four = loaded(builder, data, at, _WORD)
     alone = builder.insert_element(vector(ir.Undefined), four, _WORD(0))
     repeated = builder.shuffle_vector(alone, vector(ir.Undefined), vector(None))
-    return builder.bitcast(repeated, ir.VectorType(_BYTE, _INPUTS * vector.count))
+    return builder.bitcast(repeated, kind)
 
 
 def _fours(builder: Any, unsigned: Any, signed: Any, names: list[str]) -> Any:
-    """Their product, summed over every four neighbours in 32 bits."""
+    """The product of bytes, summed over every four neighbours in 32 bits."""
     width = signed.type.count
     if all(names):
-        pairs, sums = ir.VectorType(_SHORT, width // 2), ir.VectorType(_WORD, width // 4)
-        twos = instruction(builder, names[0], pairs, [unsigned, signed])
-        return instruction(builder, names[1], sums, [twos, pairs([1] * (width // 2))])
+        pairs = ir.VectorType(_SHORT, width // 2)
+        return _twos(
+            builder, instruction(builder, names[0], pairs, [unsigned, signed]), pairs([1] * (width // 2)), names
+        )
     wide = ir.VectorType(_WORD, width)
     products = builder.mul(builder.zext(unsigned, wide), builder.sext(signed, wide))
-    places = (ir.VectorType(_WORD, width // 4)(list(range(i, width, 4))) for i in range(4))
-    parts = [builder.shuffle_vector(products, products, place) for place in places]
-    return builder.add(builder.add(parts[0], parts[1]), builder.add(parts[2], parts[3]))
+    return _neighbours(builder, products, 4)
 
 
-_block: Any = intrinsic(_sums_of_block)
+def _twos(builder: Any, x: Any, y: Any, names: list[str]) -> Any:
+    """The product of shorts, summed over every two neighbours in 32 bits."""
+    if all(names):
+        return instruction(builder, names[1], ir.VectorType(_WORD, x.type.count // 2), [x, y])
+    wide = ir.VectorType(_WORD, x.type.count)
+    return _neighbours(builder, builder.mul(builder.sext(x, wide), builder.sext(y, wide)), 2)
+
+
+def _neighbours(builder: Any, products: Any, together: int) -> Any:
+    """Sums over every so many neighbours."""
+    width = products.type.count
+    places = (ir.VectorType(_WORD, width // together)(list(range(i, width, together))) for i in range(together))
+    total, *others = (builder.shuffle_vector(products, products, place) for place in places)
+    for other in others:
+        total = builder.add(total, other)
+    return total
+
+
+products_of_block: Any = intrinsic(_sums_of_block)
 
 
 @inlined
 def products(weights: NDArray[Any], x: NDArray[Any], out: NDArray[Any]) -> None:
-    """out int32 [O] = weights, packed, times x uint8 [I]; both arrays have the room of whole steps."""
+    """out int32 [O] = weights, packed, times x uint8 [I], or int16 for shorts; both have the room of whole steps."""
     for o in range(np.uintp(weights.shape[0])):
-        _block(weights[o], x, out[o * np.uintp(_OUTPUTS) :])
+        products_of_block(weights[o], x, out[o * np.uintp(_OUTPUTS) :])

@@ -25,26 +25,32 @@ from arzip.errors import ModelError
 from arzip.exact.dot import dot
 from arzip.exact.gates import STATE_POINT, SUM_POINT, gru_unit
 from arzip.exact.lookup import exp2_table
-from arzip.exact.packed import MIDDLE, made_up, packed, products, room
+from arzip.exact.packed import MIDDLE, made_up, packed, products, room, unpacked
 from arzip.exact.small_net import check_dense
 
 __all__ = [
     "ALPHABET",
+    "HIDDEN_POINT",
     "LEARNING",
     "ROW_POINT",
+    "TRAINED",
     "GRUState",
     "SmallGRU",
     "advance",
     "advance_all",
     "contexts_of",
+    "grow",
     "new_gru_state",
+    "next_rows",
     "no_gru",
+    "read",
+    "scaled",
     "small_gru",
 ]
 
 ALPHABET = 256
 ROW_POINT = 5  # fractional bits of the hashed rows
-_HIDDEN_POINT = 7
+HIDDEN_POINT = 7
 _LIMIT = 32767  # of sums and octaves
 _SPAN = 20 * 32  # logits further below the largest count as this far: 20 octaves
 _EXP2 = exp2_table(-_SPAN, 0, 24)
@@ -70,21 +76,19 @@ class SmallGRU(NamedTuple):
     inner_sums: np.ndarray  # int32 [2, 3 H]: bias, made up for unsigned operands, and shift
     output: np.ndarray  # int8, [256, H] packed
     output_sums: np.ndarray  # int32 [2, 256], likewise
-    learner: np.ndarray  # int8 [256, H]: V as the copy that learns begins
-    learner_bias: np.ndarray  # int32 [256]: and b
 
 
 class GRUState(NamedTuple):
-    """What L lanes remember, and what the net says of their next bytes."""
+    """What L lanes remember, and what the net says of their next bytes; K is L where V learns, else 0."""
 
     hidden: np.ndarray  # int32 [L, H], at STATE_POINT
     operand: np.ndarray  # int16 [L, H]: the same, rounded to 8 bits
     unsigned: np.ndarray  # uint8 [L, H]: that plus 128
     sums: np.ndarray  # int32 [3 H], and no fewer than 256: scratch
     context: np.ndarray  # int64 [L, 2]: the last byte, the hash of the word so far
-    learned: np.ndarray  # int32 [L, 256, H]: V with sixteen more fractional bits, for it goes on learning
-    output: np.ndarray  # int16 [L, 256, H]: the same with eight, which enter products
-    bias: np.ndarray  # int32 [L, 256]: b, likewise
+    learned: np.ndarray  # int32 [K, 256, H]: V with sixteen more fractional bits, for it goes on learning
+    output: np.ndarray  # int16 [K, 256, H]: the same with eight, which enter products
+    bias: np.ndarray  # int32 [K, 256]: b, likewise
     tree: np.ndarray  # int64 [2, L, 512]: masses; node 1 is the root, 2 k and 2 k + 1 are below k, 256 + x is byte x
 
 
@@ -92,7 +96,7 @@ def no_gru() -> SmallGRU:
     """What stands for a net where there is none."""
     small, wide = np.zeros((0, 0), np.int8), np.zeros((2, 0), np.int32)
     none = packed(small)
-    return SmallGRU(np.zeros((0, 0), np.int16), small, small, none, wide, none, wide, small, wide[0])
+    return SmallGRU(np.zeros((0, 0), np.int16), small, small, none, wide, none, wide)
 
 
 def small_gru(tensors: dict[str, np.ndarray]) -> SmallGRU:
@@ -107,8 +111,6 @@ def small_gru(tensors: dict[str, np.ndarray]) -> SmallGRU:
             sums[0],
             tensors["output.weight_q"],
             sums[1],
-            tensors["output.weight_q"],
-            tensors["output.bias_q"],
         )
     except (KeyError, ValueError) as error:
         raise ModelError(f"the weights are not those of a recurrent net over bytes ({error})") from error
@@ -128,22 +130,25 @@ def small_gru(tensors: dict[str, np.ndarray]) -> SmallGRU:
     return SmallGRU(*(np.ascontiguousarray(tensor) for tensor in net))
 
 
-def new_gru_state(net: SmallGRU, lanes: int) -> GRUState:
-    """Lanes that have read nothing."""
-    units = net.learner.shape[1]
+def new_gru_state(net: SmallGRU, lanes: int, *, learns: bool = True) -> GRUState:
+    """Lanes that have read nothing; where the output layer does not learn, its other copy is left to the caller."""
+    units = net.pairs.shape[1]
+    weights, bias = unpacked(net.output, net.output_sums[0], (ALPHABET if units else 0, units))
+    learning = lanes if learns else 0
     state = GRUState(
         np.zeros((lanes, units), np.int32),
         np.zeros((lanes, units), np.int16),
         np.full((lanes, room(units)), MIDDLE, np.uint8),
         np.zeros(max(room(3 * units), ALPHABET), np.int32),
         np.zeros((lanes, 2), np.int64),
-        np.tile(net.learner.astype(np.int32) << _FINEST, (lanes, 1, 1)),
-        np.tile(net.learner.astype(np.int16) << _FINER, (lanes, 1, 1)),
-        np.tile(net.learner_bias << _FINER, (lanes, 1)),
+        np.tile(weights.astype(np.int32) << _FINEST, (learning, 1, 1)),
+        np.tile(weights.astype(np.int16) << _FINER, (learning, 1, 1)),
+        np.tile(bias << _FINER, (learning, 1)),
         np.zeros((2, lanes, 2 * ALPHABET), np.int64),
     )
     if units:
         _foretell_all(net, state)
+        state.tree[LEARNING] = state.tree[TRAINED]
     return state
 
 
@@ -165,20 +170,25 @@ def _word_row(word: Integer, rows: Integer) -> Integer:
     return (((word * _PAIRS) & _MASK) * rows) >> 32
 
 
+@inlined
+def next_rows(context: np.ndarray, byte: Integer, pairs: Integer, words: Integer) -> tuple[Integer, Integer]:
+    """The rows that a byte looks up in tables of so many; `context` [2] moves past it."""
+    word = _longer(context[1], byte)
+    pair = _pair_row(context[0], byte, np.int64(pairs))
+    context[0], context[1] = byte, word
+    return pair, _word_row(word, np.int64(words))
+
+
 @compiled
 def contexts_of(x: np.ndarray, context: np.ndarray, pairs: Integer, words: Integer, out: np.ndarray) -> None:
     """The rows of every byte of x [T, L] in tables of so many rows, int64 [T, L, 2]; `context` [L, 2] goes along."""
     for t in range(np.uintp(x.shape[0])):
         for lane in range(np.uintp(x.shape[1])):
-            byte = np.int64(x[t, lane])
-            word = _longer(context[lane, 1], byte)
-            out[t, lane, 0] = _pair_row(context[lane, 0], byte, np.int64(pairs))
-            out[t, lane, 1] = _word_row(word, np.int64(words))
-            context[lane, 0], context[lane, 1] = byte, word
+            out[t, lane, 0], out[t, lane, 1] = next_rows(context[lane], np.int64(x[t, lane]), pairs, words)
 
 
 @inlined
-def _rounded(total: Integer, bias: Integer, shift: Integer) -> Integer:
+def scaled(total: Integer, bias: Integer, shift: Integer) -> Integer:
     """A row's sum in its range. Sums are taken first and rounded together: one by one would cost as much again."""
     return min(
         max((np.int64(total) + bias + ((np.int64(1) << shift) >> 1)) >> shift, np.int64(-_LIMIT)), np.int64(_LIMIT)
@@ -186,7 +196,7 @@ def _rounded(total: Integer, bias: Integer, shift: Integer) -> Integer:
 
 
 @inlined
-def _grow(tree: np.ndarray) -> None:
+def grow(tree: np.ndarray) -> None:
     """The masses of a tree, int64 [512], in whose leaves are octaves."""
     top = np.int64(-_LIMIT)
     for x in range(np.uintp(ALPHABET), np.uintp(2 * ALPHABET)):
@@ -199,19 +209,13 @@ def _grow(tree: np.ndarray) -> None:
 
 @inlined
 def _foretell(net: SmallGRU, state: GRUState, lane: Integer) -> None:
-    """The trees of the next byte."""
+    """The tree of the next byte by the copy that stays as it was trained."""
     sums, tree = state.sums, state.tree[TRAINED, lane]
     bias, shift = net.output_sums[0], net.output_sums[1]
     products(net.output, state.unsigned[lane], sums)
     for x in range(np.uintp(ALPHABET)):
-        tree[np.uintp(ALPHABET) + x] = _rounded(np.int64(sums[x]), np.int64(bias[x]), np.int64(shift[x]))
-    _grow(tree)
-    operand, tree, bias = state.operand[lane], state.tree[LEARNING, lane], state.bias[lane]
-    for x in range(np.uintp(ALPHABET)):
-        sums[x] = dot(state.output[lane, x], operand)
-    for x in range(np.uintp(ALPHABET)):
-        tree[np.uintp(ALPHABET) + x] = _rounded(np.int64(sums[x]), np.int64(bias[x]), np.int64(shift[x]) + _FINER)
-    _grow(tree)
+        tree[np.uintp(ALPHABET) + x] = scaled(np.int64(sums[x]), np.int64(bias[x]), np.int64(shift[x]))
+    grow(tree)
 
 
 @compiled
@@ -237,25 +241,26 @@ def _learn(net: SmallGRU, state: GRUState, lane: Integer, byte: Integer) -> None
                 moved = min(max(moved, np.int32(-_LARGEST)), np.int32(_LARGEST))
                 learned[k] = moved
                 row[k] = np.int16(np.int32(moved + np.int32(_HALF)) >> np.int32(_FINEST - _FINER))
-            moved_bias = np.int64(state.bias[lane, x]) - ((error << _HIDDEN_POINT) >> (finer - _FINER))
+            moved_bias = np.int64(state.bias[lane, x]) - ((error << HIDDEN_POINT) >> (finer - _FINER))
             state.bias[lane, x] = min(max(moved_bias, np.int64(-_LARGEST_BIAS)), np.int64(_LARGEST_BIAS))
 
 
 @inlined
-def advance(net: SmallGRU, state: GRUState, lane: Integer, byte: Integer) -> None:
-    """Read a byte of a lane, and say what may come next."""
+def read(net: SmallGRU, state: GRUState, lane: Integer, byte: Integer) -> None:
+    """Move a lane's state past a byte; the copy of the output layer that stays says what may come next."""
     lane = np.uintp(lane)
-    _learn(net, state, lane, byte)
-    word = _longer(state.context[lane, 1], byte)
-    embedded = net.embedding[np.uintp(byte)]
-    pair = net.pairs[np.uintp(_pair_row(state.context[lane, 0], byte, np.int64(net.pairs.shape[0])))]
-    spelled = net.words[np.uintp(_word_row(word, np.int64(net.words.shape[0])))]
-    state.context[lane, 0], state.context[lane, 1] = byte, word
+    context = state.context[lane]
+    pair_row, word_row = next_rows(context, byte, net.pairs.shape[0], net.words.shape[0])
+    embedded, pair, spelled = (
+        net.embedding[np.uintp(byte)],
+        net.pairs[np.uintp(pair_row)],
+        net.words[np.uintp(word_row)],
+    )
     hidden, operand, unsigned, sums = state.hidden[lane], state.operand[lane], state.unsigned[lane], state.sums
     bias, shift = net.inner_sums[0], net.inner_sums[1]
     products(net.inner, unsigned, sums)
     for o in range(np.uintp(bias.shape[0])):
-        sums[o] = _rounded(np.int64(sums[o]), np.int64(bias[o]), np.int64(shift[o]))
+        sums[o] = scaled(np.int64(sums[o]), np.int64(bias[o]), np.int64(shift[o]))
     units = np.uintp(hidden.shape[0])
     for j in range(units):
         k, m = units + j, units + units + j
@@ -268,10 +273,25 @@ def advance(net: SmallGRU, state: GRUState, lane: Integer, byte: Integer) -> Non
             np.int64(hidden[j]),
         )
         hidden[j] = h
-        rounded = (h + (1 << (STATE_POINT - _HIDDEN_POINT - 1))) >> (STATE_POINT - _HIDDEN_POINT)
+        rounded = (h + (1 << (STATE_POINT - HIDDEN_POINT - 1))) >> (STATE_POINT - HIDDEN_POINT)
         operand[j] = min(max(rounded, np.int64(-127)), np.int64(127))
         unsigned[j] = operand[j] + MIDDLE
     _foretell(net, state, lane)
+
+
+@inlined
+def advance(net: SmallGRU, state: GRUState, lane: Integer, byte: Integer) -> None:
+    """The same, and the other copy learns from the byte and says so, too."""
+    lane = np.uintp(lane)
+    _learn(net, state, lane, byte)
+    read(net, state, lane, byte)
+    operand, tree, sums, bias = state.operand[lane], state.tree[LEARNING, lane], state.sums, state.bias[lane]
+    for x in range(np.uintp(ALPHABET)):
+        sums[x] = dot(state.output[lane, x], operand)
+    for x in range(np.uintp(ALPHABET)):
+        shift = np.int64(net.output_sums[1, x]) + _FINER
+        tree[np.uintp(ALPHABET) + x] = scaled(np.int64(sums[x]), np.int64(bias[x]), shift)
+    grow(tree)
 
 
 @compiled

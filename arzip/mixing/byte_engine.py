@@ -19,7 +19,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from arzip.errors import UnsupportedInput
-from arzip.exact.small_gru import SmallGRU, new_gru_state, no_gru
+from arzip.exact.reading_gru import new_reading_gru
+from arzip.exact.small_gru import SmallGRU
 from arzip.mixing.byte_kernel import open_front, read_block, run_block, step
 from arzip.mixing.byte_state import MOST_PRIORS, NET_PRIORS, PRIOR_CLASSES, ByteState, Primer, new_byte_state
 
@@ -42,11 +43,12 @@ class ByteEngine:
         bucket_bits: int | None = None,
         primer: Primer | None = None,
         net: SmallGRU | None = None,
+        whole: bool = False,
     ) -> None:
         """Prepare for a block of `size` bytes; `bucket_bits` limits the slot tables to 64 * 2^bucket_bits bytes.
 
         A primer is what another engine has learned; without one the engine knows nothing. A net reads along with the
-        engine, and what it says are the engine's only priors.
+        engine, and what it says are the engine's only priors; all of it goes on learning where `whole`, in one lane.
 
         With `priors` > 0 every prediction is given that many outside opinions: int32 [priors, 2, bits], where [:, 0]
         is P(bit = 1) in 2^-16, within 1 .. 65535, and [:, 1] a certainty class below 64 that picks mixer weights.
@@ -61,11 +63,13 @@ class ByteEngine:
             raise UnsupportedInput(f"{priors} priors are outside 0 .. {MOST_PRIORS}")
         if bucket_bits is not None and not 0 <= bucket_bits <= 24:
             raise UnsupportedInput(f"slot tables of 2^{bucket_bits} buckets are outside 2^0 .. 2^24")
+        beside = None
+        if net is not None and primer is not None:
+            beside = primer.beside_whole if whole else primer.beside_net
         self._state = new_byte_state(
-            size, lanes=lanes, priors=priors, bucket_bits=bucket_bits, primer=primer, beside_net=net is not None
+            size, lanes=lanes, priors=priors, bucket_bits=bucket_bits, primer=primer, beside=beside
         )
-        self._net = no_gru() if net is None else net
-        self._mind = new_gru_state(self._net, 0 if net is None else lanes)
+        self._reader = new_reading_gru(net, lanes, whole=whole)
         self._opinions = np.zeros((0, 2, 0) if net is None else (NET_PRIORS, 2, lanes), np.int32)
         self._priors = priors if net is None else 0  # those that come from outside
         self._bits = self._nothing = np.zeros(0, np.int32)
@@ -103,12 +107,12 @@ class ByteEngine:
         for first in range(0, length, fronts):
             most = 8 * lanes * min(fronts, length - first)
             p, bits = np.zeros(most, np.int32), np.zeros(most, np.int32)
-            made = run_block(symbols, first + fronts, opinions, self._net, self._mind, p, bits, *self._state)
+            made = run_block(symbols, first + fronts, opinions, self._reader, p, bits, *self._state)
             yield p[:made], bits[:made]
 
     def read(self, words: np.ndarray, coder: np.ndarray) -> np.ndarray:
         """Read the whole block, uint8 [n], from words with their `compiled_coder` state; on a fresh engine."""
-        read_block(words, coder, self._out.copy(), self._opinions, self._net, self._mind, *self._arguments)
+        read_block(words, coder, self._out.copy(), self._opinions, self._reader, *self._arguments)
         return self.symbols
 
     def predict(self, priors: np.ndarray | None = None) -> np.ndarray | None:
@@ -117,7 +121,7 @@ class ByteEngine:
         Learns what was observed first. The array is overwritten by the next call.
         """
         opinions = self._opinions if priors is None and not self._priors else self._checked(priors, 0)
-        live = self._live = step(self._bits, opinions, self._net, self._mind, *self._arguments)
+        live = self._live = step(self._bits, opinions, self._reader, *self._arguments)
         self._bits = self._nothing
         if self._priors and opinions.shape[2] < live:
             raise UnsupportedInput(f"{live} lanes need as many prior opinions, got {opinions.shape[2]}")

@@ -9,7 +9,7 @@ import numpy as np
 
 from arzip.coding.compiled_coder import read_bit
 from arzip.compiled import Integer, compiled, inlined
-from arzip.exact.small_gru import GRUState, SmallGRU, advance
+from arzip.exact.reading_gru import ReadingGRU, read_byte
 from arzip.mixing import byte_state as at
 from arzip.mixing.byte_contexts import (
     BIT,
@@ -117,7 +117,7 @@ def _follow_matches(s: ByteState, lane: Integer, symbol: Integer, here: Integer,
 
 
 @inlined
-def _close_front(s: ByteState, net: SmallGRU, state: GRUState, live: Integer) -> None:
+def _close_front(s: ByteState, reader: ReadingGRU, live: Integer) -> None:
     """Write the front's bytes down and let everything at byte level learn them."""
     offset = s.shared[FRONT] + 1
     for lane in range(live):
@@ -130,8 +130,7 @@ def _close_front(s: ByteState, net: SmallGRU, state: GRUState, live: Integer) ->
         track_symbol(s.rows, lane, symbol, here - 1)
         vote_width(s.shared, s.pairs, lane, s.rows[lane, TAIL], here - 1)
         _follow_matches(s, lane, symbol, here, offset)
-        if net.inner.shape[0] > 0:
-            advance(net, state, lane, symbol)
+        read_byte(reader, lane, symbol)
     s.shared[FRONT] += 1
     s.shared[SEEN] += live
 
@@ -146,22 +145,21 @@ def live_lanes(size: Integer, lanes: Integer, lane_length: Integer, front: Integ
 
 @inlined
 def _predict_front(
-    s: ByteState, state: GRUState, priors: np.ndarray, place: Integer, out: np.ndarray, live: Integer
+    s: ByteState, reader: ReadingGRU, priors: np.ndarray, place: Integer, out: np.ndarray, live: Integer
 ) -> None:
     """Write P(bit = 1) of every live lane to out[place ..]; priors are read from the same place on, or from the net."""
     for lane in range(np.uintp(live)):
         asked = place + np.int64(lane)
-        if state.tree.shape[1] > 0:
+        tree = reader.state.tree
+        if tree.shape[1] > 0:
             asked = np.int64(lane)
-            for q in range(np.uintp(state.tree.shape[0])):
-                priors[q, 0, lane], priors[q, 1, lane] = prior_of(state.tree[q], lane, s.rows[lane, PARTIAL])
+            for q in range(np.uintp(tree.shape[0])):
+                priors[q, 0, lane], priors[q, 1, lane] = prior_of(tree[q], lane, s.rows[lane, PARTIAL])
         out[np.uintp(place) + lane] = predict_lane(s, lane, priors, asked) << CODER_SHIFT
 
 
 @inlined
-def _learn_front(
-    s: ByteState, net: SmallGRU, state: GRUState, bits: np.ndarray, selectors: Integer, live: Integer
-) -> Integer:
+def _learn_front(s: ByteState, reader: ReadingGRU, bits: np.ndarray, selectors: Integer, live: Integer) -> Integer:
     """Learn the bits of every live lane and move to the next bit, opening a new front after the eighth."""
     rate = np.int64(LAST_RATE) + FIRST_RATE * RATE_BYTES // (RATE_BYTES + s.shared[SEEN])
     for lane in range(np.uintp(live)):
@@ -171,7 +169,7 @@ def _learn_front(
         _second_nibble(s, live)
     elif s.shared[BIT] == 8:
         s.shared[BIT] = 0
-        _close_front(s, net, state, live)
+        _close_front(s, reader, live)
         live = live_lanes(s.block.shape[0], s.rows.shape[0], s.shared[LANE_LENGTH], s.shared[FRONT])
         open_front(s, live)
     return live
@@ -182,8 +180,7 @@ def run_block(
     symbols: np.ndarray,
     until: Integer,
     priors: np.ndarray,
-    net: SmallGRU,
-    state: GRUState,
+    reader: ReadingGRU,
     out: np.ndarray,
     taken: np.ndarray,
     block: np.ndarray,
@@ -213,12 +210,12 @@ def run_block(
     while live > 0 and shared[FRONT] < until:
         front = shared[FRONT]
         shift = 7 - shared[BIT]
-        _predict_front(s, state, priors, place, out, live)
+        _predict_front(s, reader, priors, place, out, live)
         bits = taken[place:]
         for lane in range(live):
             bits[lane] = (np.int64(symbols[np.uintp(lane * length + front)]) >> shift) & 1
         place += live
-        live = _learn_front(s, net, state, bits, at.SELECTORS + priors.shape[0], live)
+        live = _learn_front(s, reader, bits, at.SELECTORS + priors.shape[0], live)
     return place
 
 
@@ -228,8 +225,7 @@ def read_block(
     coder: np.ndarray,
     bits: np.ndarray,
     priors: np.ndarray,
-    net: SmallGRU,
-    state: GRUState,
+    reader: ReadingGRU,
     out: np.ndarray,
     block: np.ndarray,
     slots: np.ndarray,
@@ -252,18 +248,17 @@ def read_block(
     s = ByteState(block, slots, primer, rows, work, inputs, cells, weights, knots, indirect, tables, pairs, shared)
     live = live_lanes(block.shape[0], rows.shape[0], shared[LANE_LENGTH], np.int64(0))
     while live > 0:
-        _predict_front(s, state, priors, np.int64(0), out, live)
+        _predict_front(s, reader, priors, np.int64(0), out, live)
         for lane in range(live):
             bits[lane] = read_bit(coder, words, np.int64(out[lane]))
-        live = _learn_front(s, net, state, bits, at.SELECTORS + priors.shape[0], live)
+        live = _learn_front(s, reader, bits, at.SELECTORS + priors.shape[0], live)
 
 
 @compiled
 def step(
     bits: np.ndarray,
     priors: np.ndarray,
-    net: SmallGRU,
-    state: GRUState,
+    reader: ReadingGRU,
     out: np.ndarray,
     block: np.ndarray,
     slots: np.ndarray,
@@ -286,7 +281,7 @@ def step(
     s = ByteState(block, slots, primer, rows, work, inputs, cells, weights, knots, indirect, tables, pairs, shared)
     live = live_lanes(block.shape[0], rows.shape[0], shared[LANE_LENGTH], shared[FRONT])
     if bits.shape[0] > 0:
-        live = _learn_front(s, net, state, bits, at.SELECTORS + priors.shape[0], live)
+        live = _learn_front(s, reader, bits, at.SELECTORS + priors.shape[0], live)
     if priors.shape[2] >= live or priors.shape[0] == 0:
-        _predict_front(s, state, priors, np.int64(0), out, live)
+        _predict_front(s, reader, priors, np.int64(0), out, live)
     return live

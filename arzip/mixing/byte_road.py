@@ -28,28 +28,39 @@ _LANES_LIMIT = 64
 
 
 def encode_bytes(
-    plain: NDArray[np.uint8], *, lanes: int | None, primer: Primer | None = None, net: SmallGRU | None = None
+    plain: NDArray[np.uint8],
+    *,
+    lanes: int | None,
+    primer: Primer | None = None,
+    net: SmallGRU | None = None,
+    whole: bool = False,
 ) -> tuple[bytes, float]:
     """The payload of a block uint8 [n] and the engine's own code length in bits."""
-    model = engine_of(plain, lanes, primer, net)
+    model = engine_of(plain, lanes, primer, net, whole)
     coded = encode_symbols(model, plain)
     return bytes([model.lanes]) + coded.words, coded.ideal_bits
 
 
 def engine_of(
-    plain: NDArray[np.uint8], lanes: int | None, primer: Primer | None = None, net: SmallGRU | None = None
+    plain: NDArray[np.uint8],
+    lanes: int | None,
+    primer: Primer | None = None,
+    net: SmallGRU | None = None,
+    whole: bool = False,
 ) -> EngineModel:
     """The engine that `encode_bytes` takes for a block."""
-    return EngineModel(min(lanes or 1, max(1, len(plain))), primer, net)
+    return EngineModel(min(lanes or 1, max(1, len(plain))), primer, net, whole)
 
 
-def decode_bytes(payload: bytes, size: int, primer: Primer | None = None, net: SmallGRU | None = None) -> bytes:
+def decode_bytes(
+    payload: bytes, size: int, primer: Primer | None = None, net: SmallGRU | None = None, whole: bool = False
+) -> bytes:
     """The block of `size` bytes; raises CorruptArchive."""
-    if len(payload) % 4 != 1 or not 1 <= payload[0] <= _LANES_LIMIT:
+    if len(payload) % 4 != 1 or not 1 <= payload[0] <= (1 if whole else _LANES_LIMIT):
         raise CorruptArchive("a frame declares an impossible number of lanes: the archive is damaged")
     words = words_of(payload[1:])
     coder = start(words)
-    plain = ByteEngine(size, lanes=payload[0], primer=primer, net=net).read(words, coder)
+    plain = ByteEngine(size, lanes=payload[0], primer=primer, net=net, whole=whole).read(words, coder)
     if not closed(coder, words):
         raise CorruptArchive("a coded stream contradicts its model: the archive is damaged")
     return plain.tobytes()
@@ -58,12 +69,17 @@ def decode_bytes(payload: bytes, size: int, primer: Primer | None = None, net: S
 class EngineModel:
     """The engine as a causal model of uint8 [T], cut into contiguous lanes."""
 
-    def __init__(self, lanes: int, primer: Primer | None = None, net: SmallGRU | None = None) -> None:
-        self.lanes, self.primer, self.net = lanes, primer, net
+    def __init__(
+        self, lanes: int, primer: Primer | None = None, net: SmallGRU | None = None, whole: bool = False
+    ) -> None:
+        self.lanes, self.primer, self.net, self.whole = lanes, primer, net, whole
+
+    def _engine(self, size: int) -> ByteEngine:
+        return ByteEngine(size, lanes=self.lanes, primer=self.primer, net=self.net, whole=self.whole)
 
     def predictions(self, symbols: NDArray[np.uint8]) -> Iterator[tuple[Prediction, NDArray[np.int32]]]:
         """All decisions of the block, front by front, bit by bit, lane by lane."""
-        engine = ByteEngine(len(symbols), lanes=self.lanes, primer=self.primer, net=self.net)
+        engine = self._engine(len(symbols))
         yield from engine.predictions(np.ascontiguousarray(symbols))
 
     def code_lengths(self, symbols: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -84,4 +100,4 @@ class EngineModel:
 
     def stepper(self, shape: tuple[int, ...]) -> ByteEngine:
         """A walk over a block of shape [T]."""
-        return ByteEngine(shape[0], lanes=self.lanes, primer=self.primer, net=self.net)
+        return self._engine(shape[0])

@@ -143,6 +143,7 @@ class Primer(NamedTuple):
     cells: np.ndarray  # uint32 [WIDE_CELLS]
     weights: np.ndarray  # int32 [BY_PRIOR + FINAL_ROWS, PRIOR_INPUTS]
     beside_net: np.ndarray  # int32, the weights of an engine beside a net; of no size for a primer without
+    beside_whole: np.ndarray  # int32, beside a net of which all goes on learning, likewise
     indirect: np.ndarray  # uint16 [65536]
 
 
@@ -153,12 +154,12 @@ def new_byte_state(
     priors: int,
     bucket_bits: int | None,
     primer: Primer | None = None,
-    beside_net: bool = False,
+    beside: np.ndarray | None = None,
 ) -> ByteState:
     """Return the arrays of an engine that has seen nothing, for a block of `size` bytes in `lanes` lanes.
 
     The slots take 64 * 2^bucket_bits bytes; by default enough for every context of the block to have its own, up to
-    128 MiB.
+    128 MiB. `beside` are weights to begin with beside a net, of a primer's.
     """
     lane_length = max(-(-size // lanes), 1)
     if bucket_bits is None:
@@ -177,8 +178,8 @@ def new_byte_state(
     cells = _first_cells(min(max(size_bits + 2, 12), 20))
     if primer is not None:
         cells[:WIDE_CELLS] = primer.cells
-        if beside_net and primer.beside_net.size:
-            weights[:, : PRIOR_INPUTS + 2 * NET_PRIORS] = primer.beside_net
+        if beside is not None and beside.size:
+            weights[:, : PRIOR_INPUTS + 2 * NET_PRIORS] = beside
         else:
             weights[:BY_PRIOR, :PRIOR_INPUTS] = primer.weights[:BY_PRIOR]
             weights[-FINAL_ROWS:, :SELECTORS] = primer.weights[BY_PRIOR:, :SELECTORS]

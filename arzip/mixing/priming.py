@@ -57,6 +57,7 @@ def prime(
         cells=state.cells[: at.WIDE_CELLS].copy(),
         weights=state.weights[:, : at.PRIOR_INPUTS].copy(),
         beside_net=_NO_WEIGHTS,
+        beside_whole=_NO_WEIGHTS,
         indirect=state.indirect.copy(),
     )
     wanted = np.zeros((1 << reading_bits, _SLOTS), np.uint16)
@@ -65,16 +66,20 @@ def prime(
     return whole._replace(slots=_kept(_slots_of(whole.slots), wanted, bucket_bits))
 
 
-def settle(primer: Primer, documents: Sequence[NDArray[np.uint8]], net: SmallGRU | None = None) -> Primer:
+def settle(
+    primer: Primer, documents: Sequence[NDArray[np.uint8]], net: SmallGRU | None = None, *, whole: bool = False
+) -> Primer:
     """The primer with mixer weights and small maps that suit it, learned from documents uint8 [n] that it never saw.
 
     Each document is read by a fresh engine, which hands weights and maps on to the next; the weights kept are the mean
-    of those after each document but the first quarter. With a net, what is settled are the weights beside it alone.
+    of those after each document but the first quarter. With a net, what is settled are the weights beside it alone;
+    those beside a net of which all goes on learning begin as those beside one that does not.
     """
-    total, carried = np.zeros((0, 0)), primer
+    beside = "beside_whole" if whole else "beside_net"
+    total, carried = np.zeros((0, 0)), primer._replace(beside_whole=primer.beside_net) if whole else primer
     for i, document in enumerate(documents):
         text = document[:_SETTLED]
-        engine = ByteEngine(len(text), lanes=1, primer=carried, net=net)
+        engine = ByteEngine(len(text), lanes=1, primer=carried, net=net, whole=whole)
         engine.state.shared[SEEN] = _HURRY
         for _ in engine.predictions(text):
             pass
@@ -84,13 +89,13 @@ def settle(primer: Primer, documents: Sequence[NDArray[np.uint8]], net: SmallGRU
         if net is None:
             carried = carried._replace(weights=weights, cells=state.cells[: at.WIDE_CELLS].copy())
         else:
-            carried = carried._replace(beside_net=weights)
+            carried = carried._replace(**{beside: weights})
         if i == len(documents) // 4:
             total = np.zeros(weights.shape)
         if i >= len(documents) // 4:
             total += weights
     mean = np.floor(total / (len(documents) - len(documents) // 4) + 0.5).astype(np.int32)
-    return carried._replace(weights=mean) if net is None else carried._replace(beside_net=mean)
+    return carried._replace(**{"weights" if net is None else beside: mean})
 
 
 def _slots_of(table: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -146,8 +151,10 @@ def unpacked(tensors: dict[str, NDArray[np.generic]], *, bucket_bits: int) -> Pr
         "beside_net": ((rows + at.NET_PRIORS * at.PRIOR_CLASSES, at.PRIOR_INPUTS + 2 * at.NET_PRIORS), np.int32),
         "indirect": ((65536,), np.uint16),
     }
-    if "beside_net" in tensors and not tensors["beside_net"].size:
-        del shapes["beside_net"]
+    shapes["beside_whole"] = shapes["beside_net"]
+    for name in ("beside_net", "beside_whole"):
+        if name in tensors and not tensors[name].size:
+            del shapes[name]
     for name, (shape, kind) in shapes.items():
         if name not in tensors or tensors[name].shape != shape or tensors[name].dtype != kind:
             raise ModelError(f"the weights are not those of a primer of 2^{bucket_bits} buckets ({name})")

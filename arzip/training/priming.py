@@ -70,6 +70,7 @@ def publish_primer(recipe: Recipe, path: Path, corpus: Path, folder: Path) -> st
     primer = settle(primer, third)
     for name in data.nets:
         primer = settle(primer, third, load(name).gru)
+        primer = settle(primer, third, load(name).gru, whole=True)
     folder.mkdir(parents=True, exist_ok=True)
     save_file(packed(primer), folder / "weights.safetensors")
     if path.resolve() != (folder / "recipe.toml").resolve():
