@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -170,7 +171,7 @@ class Road:
         ways, sample = self._open(block), self._sample(block)
         if len(ways) <= 1:
             return ways[0].encode(block) if ways else None
-        coded = [way.encode(sample) for way in ways]
+        coded = self._tried(ways, sample)
         if sample.shape == block.shape:
             return min(coded, key=lambda each: len(each.payload))
         return self._best(ways, coded).encode(block)
@@ -180,7 +181,12 @@ class Road:
         ways, sample = self._open(block), self._sample(block)
         if len(ways) <= 1:
             return ways[0] if ways else None
-        return self._best(ways, [way.encode(sample) for way in ways])
+        return self._best(ways, self._tried(ways, sample))
+
+    def _tried(self, ways: list[Way], sample: NDArray[Any]) -> list[Coded]:
+        """What each way makes of a sample, side by side: most files are one block, which leaves cores without work."""
+        with ThreadPoolExecutor(min(len(ways), self.settings.threads)) as pool:
+            return list(pool.map(lambda way: way.encode(sample), ways))
 
     def _best(self, ways: list[Way], coded: list[Coded]) -> Way:
         """By what they made of a sample. Bytes learn a picture faster than drawings do, but less of it."""
