@@ -48,7 +48,7 @@ def test_the_cache_of_what_is_compiled_goes_by_it() -> None:
     path = Path(byte_kernel.__file__).resolve()
     assert byte_kernel.run_block._cache._cache_file._source_stamp == stamped(path)
     text, found = subject._read(path)
-    assert path.parents[1] / "exact" / "small_gru.py" in found and b"run_block" in text
+    assert path.parents[1] / "exact" / "reading_gru.py" in found and b"run_block" in text
 
 
 def test_what_is_on_disk_is_read_without_preparing_the_compiler() -> None:
