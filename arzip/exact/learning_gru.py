@@ -19,7 +19,7 @@ import numpy as np
 from arzip.compiled import Integer, inlined
 from arzip.exact.gates import GATE_POINT, STATE_POINT, SUM_POINT, gru_gates, gru_state
 from arzip.exact.learning_matrix import (
-    INPUT_POINT,
+    LEAST_ERROR,
     WINDOW,
     Matrix,
     Room,
@@ -32,7 +32,18 @@ from arzip.exact.learning_matrix import (
     summed,
 )
 from arzip.exact.packed import MIDDLE, made_up, packed, products, room, unpacked
-from arzip.exact.small_gru import ALPHABET, LEARNING, ROW_POINT, GRUState, SmallGRU, grow, next_rows, scaled
+from arzip.exact.small_gru import (
+    ALPHABET,
+    HIDDEN_POINT,
+    LEARNING,
+    ROW_POINT,
+    GRUState,
+    SmallGRU,
+    grow,
+    next_rows,
+    operand_of,
+    scaled,
+)
 
 __all__ = ["LearningGRU", "learn_and_read", "new_learning_gru"]
 
@@ -86,7 +97,7 @@ def new_learning_gru(net: SmallGRU) -> LearningGRU:
         packed(both[0]),
         packed(both[1]),
         np.stack([made_up(np.zeros(units, np.int32), weights) for weights in both]),
-        np.ldexp(1.0, INPUT_POINT - SUM_POINT - shift),
+        np.ldexp(1.0, HIDDEN_POINT - SUM_POINT - shift),
         np.zeros(units, np.int32),
         np.zeros(units, np.int16),
         np.full(room(units), MIDDLE, np.uint8),
@@ -147,8 +158,7 @@ def _read(net: LearningGRU, trained: SmallGRU, byte: Integer) -> None:
         gates[4, j] = np.float64(through) * 2.0**-SUM_POINT
         h = gru_state(z, candidate, h)
         hidden[j] = h
-        smaller = (h + (1 << (STATE_POINT - INPUT_POINT - 1))) >> (STATE_POINT - INPUT_POINT)
-        operand[j] = min(max(smaller, np.int64(-127)), np.int64(127))
+        operand[j] = operand_of(h)
         net.unsigned[j] = operand[j] + MIDDLE
     net.past[0] += 1
 
@@ -186,7 +196,7 @@ def _move_rows(net: LearningGRU) -> None:
     """Move the rows that were looked up against errors over the root mean square of those of their candidates."""
     units, rate = np.uintp(net.hidden.shape[0]), np.divide(_ROW_RATE, np.float64(1 << halvings(net.past[1])))
     for j in range(units):
-        net.carried[j] = np.divide(rate, np.sqrt(net.inner.squares[j]) + 2.0**-14)
+        net.carried[j] = np.divide(rate, np.sqrt(net.inner.squares[j]) + LEAST_ERROR)
     for t in range(WINDOW):
         pair, word, added = net.pairs[np.uintp(net.rows[t, 0])], net.words[np.uintp(net.rows[t, 1])], net.added[t]
         for j in range(units):

@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 
 from arzip.compiled import Integer, inlined
 from arzip.exact.packed import MIDDLE, made_up, packed, products, products_of_block, room
-from arzip.exact.small_gru import scaled
+from arzip.exact.small_gru import HIDDEN_POINT, scaled
 
 __all__ = [
-    "INPUT_POINT",
+    "LEAST_ERROR",
     "WINDOW",
     "Matrix",
     "Room",
@@ -39,7 +39,6 @@ __all__ = [
 ]
 
 WINDOW = 32  # inputs between two steps
-INPUT_POINT = 7  # of inputs: bytes within +-1
 _FINER = 2  # more fractional bits of drifts that enter products, which have 7
 _LEFT = 6  # and of what they are rounded from
 _FINEST = 16  # of biases
@@ -47,9 +46,9 @@ _LARGEST, _LARGEST_BIAS = 63 << _LEFT, 1 << 52
 _RATE, _FIRST = 13, 256  # weights move by 2^-13 of a normalised gradient in so many windows, then see `halvings`
 _ERROR_POINT, _MOST_ERROR = 8, 8191  # of normalised errors: +-32
 _NORMAL_POINT, _MOST_NORMAL = 7, 4095  # of normalised inputs, likewise
-_LEAST_ERROR, _LEAST_INPUT = 2.0**-14, 2.0**-10  # added to root mean squares
+LEAST_ERROR, _LEAST_INPUT = 2.0**-14, 2.0**-10  # added to root mean squares
 _SHIFT = _RATE + _ERROR_POINT + _NORMAL_POINT - _FINER - _LEFT  # from products of them to steps of whole weights
-_BIAS_SHIFT = INPUT_POINT + _FINEST - _RATE - _ERROR_POINT
+_BIAS_SHIFT = HIDDEN_POINT + _FINEST - _RATE - _ERROR_POINT
 _BLOCK, _TOGETHER = 16, 4  # outputs and inputs that products take together
 
 
@@ -80,7 +79,7 @@ class Room(NamedTuple):
 
 def new_matrix(weights: NDArray[np.int8], bias: NDArray[np.int32], shift: NDArray[np.int32], point: int) -> Matrix:
     """Of weights int8 [O, I], with the bias and shift [O] that bring their sums to some point."""
-    points = shift.astype(np.int64) + point - INPUT_POINT
+    points = shift.astype(np.int64) + point - HIDDEN_POINT
     most = min(points.max(initial=0), _SHIFT - 1)
     drift = packed(np.zeros_like(weights))
     fours = len(drift), drift.shape[1] * _BLOCK
@@ -154,7 +153,7 @@ def normalise(heard: np.ndarray, squares: np.ndarray, count: Integer, out: np.nd
 
     They are counted among those first; `count` is the number of windows so far, this one included.
     """
-    share, unit = np.divide(1.0, np.float64(count)), 2.0**-INPUT_POINT
+    share, unit = np.divide(1.0, np.float64(count)), 2.0**-HIDDEN_POINT
     for i in range(np.uintp(heard.shape[0])):
         row, normal, total = heard[i], out[i], np.int32(0)
         for t in range(np.uintp(row.shape[0])):
@@ -186,7 +185,7 @@ def _count(values: np.ndarray, matrix: Matrix, count: Integer) -> None:
             scales[o] += row[o] * row[o]
     for o in range(outputs):
         squares[o] += (scales[o] * (1.0 / WINDOW) - squares[o]) * share
-        scales[o] = np.divide(matrix.points[1, o] * (1 << _ERROR_POINT), np.sqrt(squares[o]) + _LEAST_ERROR)
+        scales[o] = np.divide(matrix.points[1, o] * (1 << _ERROR_POINT), np.sqrt(squares[o]) + LEAST_ERROR)
 
 
 @inlined

@@ -43,6 +43,7 @@ __all__ = [
     "new_gru_state",
     "next_rows",
     "no_gru",
+    "operand_of",
     "read",
     "scaled",
     "small_gru",
@@ -246,6 +247,13 @@ def _learn(net: SmallGRU, state: GRUState, lane: Integer, byte: Integer) -> None
 
 
 @inlined
+def operand_of(h: Integer) -> Integer:
+    """A unit's state in the 8 bits that enter products."""
+    rounded = (h + (1 << (STATE_POINT - HIDDEN_POINT - 1))) >> (STATE_POINT - HIDDEN_POINT)
+    return min(max(rounded, np.int64(-127)), np.int64(127))
+
+
+@inlined
 def read(net: SmallGRU, state: GRUState, lane: Integer, byte: Integer) -> None:
     """Move a lane's state past a byte; the copy of the output layer that stays says what may come next."""
     lane = np.uintp(lane)
@@ -273,8 +281,7 @@ def read(net: SmallGRU, state: GRUState, lane: Integer, byte: Integer) -> None:
             np.int64(hidden[j]),
         )
         hidden[j] = h
-        rounded = (h + (1 << (STATE_POINT - HIDDEN_POINT - 1))) >> (STATE_POINT - HIDDEN_POINT)
-        operand[j] = min(max(rounded, np.int64(-127)), np.int64(127))
+        operand[j] = operand_of(h)
         unsigned[j] = operand[j] + MIDDLE
     _foretell(net, state, lane)
 
