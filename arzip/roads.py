@@ -43,6 +43,7 @@ __all__ = [
 BLOCK_LIMIT = 1 << 26  # symbols
 _PURE_MODEL, _GUIDED_MODEL = "photo-1", "photo-3"
 _PRIMER_LEVEL = 2  # levels below do without a primer
+_GUIDES_LEVEL = 2  # and with a single guide
 _NET_LEVEL = 4  # levels below do without a net
 _BROAD_LEVEL = 8  # levels from here on have more and broader guides, and all of a net learns however long the text
 _SMALL = 1 << 16  # bytes; ways are compared on all of a smaller block
@@ -205,7 +206,7 @@ def Bytes(settings: Settings) -> Road:  # noqa: N802
 
 def _profile(level: int) -> int:
     """The picture engine's profile of a level."""
-    if level < _NET_LEVEL:
+    if level < _GUIDES_LEVEL:
         return 0
     return 1 if level < _BROAD_LEVEL else 2
 

@@ -16,8 +16,8 @@ from arzip.exact.small_net import SmallNet, forward, small_net, work_space
 from arzip.fronts import front_starts, wavefront
 from arzip.mixing import picture_engine
 from arzip.mixing.guide import PROFILES, learn_plane, new_guide, predict_plane
-from arzip.mixing.guided_features import FEATURES, WIDE
-from arzip.mixing.least_squares import Neighbours, learn_front, new_least_squares, predict_front
+from arzip.mixing.guided_features import FEATURES, THREE_GUIDES, WIDE
+from arzip.mixing.least_squares import Neighbours, learn_front, new_least_squares, predict_front, predicted
 from arzip.mixing.picture_plane import LEFT, RIGHT, TOP, new_plane, set_sample
 from arzip.nets.guided_model import GuidedModel
 from arzip.nets.guided_net import GuidedNet
@@ -26,7 +26,7 @@ from tests.conftest import small_guided_net
 from tests.laws import check_parity, check_road
 
 
-@pytest.fixture(scope="module", params=[FEATURES, WIDE])
+@pytest.fixture(scope="module", params=[FEATURES, WIDE, THREE_GUIDES])
 def guided(request: pytest.FixtureRequest) -> GuidedNet:
     return small_guided_net(features=request.param)
 
@@ -167,6 +167,47 @@ def test_least_squares_against_numpy() -> None:
         if x > 4:
             g = decay ** np.arange(x - 1, -1, -1) / ((inputs[:x] ** 2).mean(axis=1) + 60.0)
             w = reference_weights(inputs[:x], line[:x] - centre[:x], g, 0.02)
-            assert abs(expert.predicted[0] - (centre[x] + inputs[x] @ w)) < 0.02
+            assert abs(predicted.py_func(expert, 0) - (centre[x] + inputs[x] @ w)) < 0.02
         set_sample.py_func(plane, 0, x, 0, line[x])
         learn_front(expert, plane, 0, x, 0, 1)
+
+
+@pytest.mark.parametrize("period", [1, 2])
+def test_least_squares_over_rows(period: int) -> None:
+    """What is known around a sample, left and above in a widening triangle, each with the weight that it faded to."""
+    height, width, along, down = 70, 60, 0.7, 0.6
+    random = np.random.default_rng(4)
+    picture = np.clip(
+        np.add.outer(np.arange(height), np.arange(width)) + random.integers(0, 90, (height, width)), 0, 255
+    )
+    expert = new_least_squares(Neighbours(((0, -1), (-1, 0), (-1, 1)), (), (), period, along, down), 0, 1, height, 4)
+    plane = new_plane(height, width, 1, 8)
+    found = np.zeros((height, width))
+    for front in range(width + 4 * (height - 1)):
+        first, last = max(0, (front - width + 4) // 4), min(height, front // 4 + 1)
+        predict_front(expert, plane, 0, front, first, last)
+        for y in range(first, last):
+            found[y, front - 4 * y] = predicted.py_func(expert, y)
+            set_sample.py_func(plane, y, front - 4 * y, 0, picture[y, front - 4 * y])
+        learn_front(expert, plane, 0, front, first, last)
+    p = plane[..., 0].astype(float)
+
+    def seen(y: int, x: int) -> tuple[np.ndarray, float]:
+        row, column = y + TOP, x + LEFT
+        near = [p[row, column - 1], p[row - 1, column], p[row - 1, column + 1]]
+        centre = (sum(near) + p[row - 1, column - 1]) / 4
+        return np.array(near) - centre, centre
+
+    for y, x in ((0, 9), (1, 20), (31, 30), (32, 30), (33, 31), (64, 17), (69, 20)):
+        u, t, g = [], [], []
+        for up in range(0, y + 1, period):
+            last = x + up if up else x - period  # the triangle's right edge
+            for i in range(last % period, min(last + 1, width), period):
+                inputs, centre = seen(y - up, i)
+                u.append(inputs)
+                t.append(picture[y - up, i] - centre)
+                faded = along ** ((last - i) // period) * down ** max(up // period - 1, 0)
+                g.append(faded / ((inputs**2).mean() + 60.0))
+        inputs, centre = seen(y, x)
+        expected = centre + inputs @ reference_weights(np.array(u), np.array(t), np.array(g), 0.02)
+        assert abs(found[y, x] - expected) < 0.1, (y, x)

@@ -14,7 +14,14 @@ from typing import NamedTuple
 import numpy as np
 
 from arzip.compiled import Integer, compiled, inlined
-from arzip.mixing.least_squares import LeastSquares, Neighbours, learn_front, new_least_squares, predict_front
+from arzip.mixing.least_squares import (
+    LeastSquares,
+    Neighbours,
+    learn_front,
+    new_least_squares,
+    predict_front,
+    predicted,
+)
 from arzip.mixing.picture_plane import TOP, new_plane, set_sample
 
 __all__ = [
@@ -36,9 +43,8 @@ UP, BEFORE, AFTER = 2, 2, 1  # margin of the errors
 _CROSS = ((0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0))
 _WIDE = (*_CROSS, (-2, -1), (-2, 1), (-1, 2), (-1, -2))
 _SAME = ((0, 0), (0, -1), (-1, 0), (-1, -1), (-1, 1))
-_SAME_FAR = (*_SAME, (0, -2), (-2, 0))
 _BROAD = (*_WIDE, (-2, -2), (-2, 2), (0, -3), (-3, 0))
-_SAME_BROAD = (*_SAME_FAR, (-2, -1), (-2, 1), (-1, -2), (-1, 2))
+_SAME_BROAD = (*_SAME, (0, -2), (-2, 0), (-2, -1), (-2, 1), (-1, -2), (-1, 2))
 
 
 @dataclass(frozen=True)
@@ -51,15 +57,20 @@ class Profile:
 
 _NEAR = Neighbours(_WIDE, (), (), 1, 0.9, 0.85)
 _NEAR_LATER = Neighbours(_CROSS, _SAME, (), 1, 0.9, 0.85)
-_PHASED = Neighbours(_CROSS, _SAME_FAR, (), 2, 0.95, 0.9)
-_PHASED_BROAD = Neighbours(_WIDE, _SAME_BROAD, (), 2, 0.96, 0.92)
+_PHASED = Neighbours(_CROSS, (), (), 2, 0.95, 0.9)
+_PHASED_LATER = Neighbours(_WIDE, _SAME_BROAD, (), 2, 0.96, 0.92)
+_FAST = Neighbours(_CROSS, (), (), 1, 0.6, 0.5)
+_FAST_LATER = Neighbours(_CROSS[:4], _SAME, (), 1, 0.6, 0.5)
 _SLOW = Neighbours(_BROAD, _SAME_BROAD, ((0, -1), (-1, 0)), 1, 0.98, 0.95)
+_PHASED_SLOW = Neighbours(_WIDE, _SAME_BROAD, ((0, -1), (-1, 0)), 2, 0.985, 0.97)
 
-# The position is the profile's code in the archive: only ever append.
+# The position is the profile's code in the archive: only ever append. Nets see the first three guides.
 PROFILES = (
     Profile((_NEAR,), (_NEAR_LATER,)),
-    Profile((_NEAR, _PHASED), (_NEAR_LATER, _PHASED)),
-    Profile((_NEAR, _PHASED, _SLOW), (_NEAR_LATER, _PHASED_BROAD, _SLOW)),
+    Profile((_NEAR, _PHASED, _FAST), (_NEAR_LATER, _PHASED_LATER, _FAST_LATER)),
+    Profile(
+        (_NEAR, _PHASED, _FAST, _SLOW, _PHASED_SLOW), (_NEAR_LATER, _PHASED_LATER, _FAST_LATER, _SLOW, _PHASED_SLOW)
+    ),
 )
 
 
@@ -97,7 +108,7 @@ def predict_plane(g: Guide, c: Integer, front: Integer, means: np.ndarray) -> No
     for k in range(len(squares)):
         predict_front(squares[k], g.plane, c, front, first, last)
         for y in range(first, last):
-            clamped = min(max(squares[k].predicted[y], 0.0), g.highest[0])
+            clamped = min(max(np.float64(predicted(squares[k], y)), 0.0), g.highest[0])
             means[y - first, k] = np.int32(np.floor(clamped * (1 << POINT) + 0.5))
 
 

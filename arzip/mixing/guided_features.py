@@ -1,6 +1,6 @@
 """What a guided net sees of a sample: neighbours, guides and their past errors, as small integers.
 
-Everything is relative to the base, the mean of the guides' predictions. Near values matter finely and far ones roughly,
+Everything is relative to the base, the mean of the first two guides. Near values matter finely and far ones roughly,
 so the nearest neighbours come at two resolutions; sizes of errors come as logarithms.
 
     10  neighbours of the plane, whole levels         2  earlier planes: signed error here, fine
@@ -15,6 +15,11 @@ A net that takes WIDE features sees further:
      8  some of them again, quarters                  6  earlier planes: signed errors at 2, of the second guide here
     20  steps of earlier planes to 10 neighbours      4  last signed errors of the second guide
      2  whether row and column are odd                3  sizes of the first guide's errors, further away
+
+One that takes THREE_GUIDES features also hears the third guide:
+
+     2  its distance from the base, two resolutions   4  its last signed errors of the plane, fine
+     4  earlier planes: its error here, and the size  6  sizes of its errors at the nearest neighbours
 """
 
 from __future__ import annotations
@@ -25,9 +30,9 @@ from arzip.compiled import Integer, compiled, inlined
 from arzip.mixing.guide import BEFORE, POINT, SLOPE, UP, Guide, front_rows, learn_plane, predict_plane
 from arzip.mixing.picture_plane import LEFT, RIGHT, TOP
 
-__all__ = ["FEATURES", "WIDE", "guide_fronts", "half_octaves", "look_at_plane"]
+__all__ = ["FEATURES", "THREE_GUIDES", "WIDE", "guide_fronts", "half_octaves", "look_at_plane"]
 
-FEATURES, WIDE = 56, 128
+FEATURES, WIDE, THREE_GUIDES = 56, 128, 144
 _NEIGHBOURS = np.array(
     [(0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0), (-2, -1), (-2, 1), (-1, 2), (-1, -2)], np.int64
 )
@@ -79,10 +84,7 @@ def look_at_plane(
         out = features[y - first]
         row, column = y + TOP, x + LEFT
         here, there = y + UP, x + BEFORE
-        total = np.int64(0)
-        for k in range(guides):
-            total += means[y - first, k]
-        middle = total // guides
+        middle = (np.int64(means[y - first, 0]) + means[y - first, min(guides - 1, 1)]) >> 1
         base[y - first] = middle
         at = 0
         for n in range(_NEIGHBOURS.shape[0]):
@@ -126,6 +128,8 @@ def look_at_plane(
             out[n] = 0
         if out.shape[0] >= WIDE:
             _look_further(g, c, y, x, middle, out)
+        if out.shape[0] >= THREE_GUIDES:
+            _look_at_third(e, c, here, there, np.int64(means[y - first, min(guides - 1, 2)]) - middle, out)
 
 
 @inlined
@@ -172,6 +176,27 @@ def _look_further(g: Guide, c: Integer, y: Integer, x: Integer, middle: Integer,
     out[at] = _size(np.int64(e[here - 1, there - 2, c, 0]))
     out[at + 1] = (y & 1) * 64
     out[at + 2] = (x & 1) * 64
+
+
+@inlined
+def _look_at_third(e: np.ndarray, c: Integer, here: Integer, there: Integer, gap: Integer, out: np.ndarray) -> None:
+    """What there is of the third guide, behind all other features."""
+    third = min(np.int64(e.shape[3]) - 1, np.int64(2))
+    at = np.int64(WIDE)
+    out[at] = _small(gap >> 1)
+    out[at + 1] = _small(gap >> POINT)
+    at += 2
+    for j in range(2):
+        error = np.int64(e[here, there, j, third]) if j < c else np.int64(0)
+        out[at] = _small(error >> 2)
+        out[at + 1] = _size(error) if j < c else 0
+        at += 2
+    for n in range(_NEAREST):
+        error = np.int64(e[here + _NEIGHBOURS[n, 0], there + _NEIGHBOURS[n, 1], c, third])
+        out[at] = _size(error)
+        if n < _SIDES:
+            out[at + _NEAREST] = _small(error >> 2)
+        at += 1
 
 
 @inlined

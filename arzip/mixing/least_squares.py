@@ -7,8 +7,9 @@ its own centre. The sums run over what is known around the sample: along its row
 the rows above by `column_decay` a row, and g makes smooth places count more. With `period` 2 the sums of even and odd
 columns and rows are kept apart, which finds colour that was once stored at half the resolution.
 
-Rows are lanes: all samples of a front are solved side by side (LDL' factors, no pivoting), lanes innermost. Every sum
-runs over terms in one order, in IEEE doubles, so the result is the same on every machine.
+Rows are lanes, and LANES of them a block, whose sums lie together: all samples of a front are solved side by side (LDL'
+factors, no pivoting). Every sum runs over terms in one order, in IEEE single precision, so the result is the same on
+every machine.
 """
 
 from __future__ import annotations
@@ -17,15 +18,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from arzip.compiled import Integer, compiled
+from arzip.compiled import Integer, Real, compiled, inlined
+from arzip.exact.lanes import LANES, larger, load, spread, store
 from arzip.mixing.picture_plane import LEFT, TOP
 
 __all__ = ["LeastSquares", "Neighbours", "learn_front", "new_least_squares", "predict_front"]
 
-STRIP = 192  # lanes solved together: long loops, yet the factors stay in the second cache
-_RING = 8  # fronts whose column sums are kept: enough for slope * period - 1
 _DRIFT = 1  # column sums are taken up to this many periods to the right in the row above
+_MARGIN = 2  # the longest period
 _SMALLEST_PIVOT = 1e-3
+_RIDGE = np.float32(0.02)
+_HALF = np.float32(60.0)  # the energy of neighbours at which g is halved
+_LEAST = np.float32(2.0**-40)  # what every sum gains: where nothing moves it would fade to numbers processors shun
 
 
 class Neighbours(NamedTuple):
@@ -40,19 +44,23 @@ class Neighbours(NamedTuple):
 
 
 class LeastSquares(NamedTuple):
-    """One expert for one plane of a picture of H rows; n inputs, m = n (n + 1) / 2 + n sums."""
+    """One expert for one plane of a picture of H rows; n inputs, m = n (n + 1) / 2 + n sums, B blocks of rows.
+
+    Row y is lane y % LANES of block y // LANES. What it leaves for the row `period` below is taken up `slots - 1`
+    fronts later; the last rows of a block leave it in the margin of the next one, too.
+    """
 
     offsets: np.ndarray  # int64 [n, 3]: row, column, plane
-    constants: np.ndarray  # float64 [4]: row decay, column decay, ridge, energy at which g is halved
+    decays: np.ndarray  # float32 [2]: of a row's sums, of those of the rows above
     steps: np.ndarray  # int64 [2]: slope of the wavefront, period
-    inputs: np.ndarray  # float64 [n, H]
-    centre: np.ndarray  # float64 [H]
-    target: np.ndarray  # float64 [H]
-    weight: np.ndarray  # float64 [H]
-    row_sums: np.ndarray  # float32 [period, m, H]
-    column_sums: np.ndarray  # float32 [_RING, m, H]
-    factors: np.ndarray  # float64 [m, STRIP]: to work in
-    predicted: np.ndarray  # float64 [H]
+    inputs: np.ndarray  # float32 [B, n, LANES]
+    about: np.ndarray  # float32 [B, 4, LANES]: centre, g, g t, prediction
+    row_sums: np.ndarray  # float32 [period, B, m, LANES]
+    column_sums: np.ndarray  # float32 [slots, B, m, _MARGIN + LANES]
+    factors: np.ndarray  # float32 [m, LANES]: to work in
+
+
+_CENTRE, _WEIGHT, _TARGET, _PREDICTED = range(4)
 
 
 def new_least_squares(neighbours: Neighbours, plane: int, planes: int, height: int, slope: int) -> LeastSquares:
@@ -60,20 +68,18 @@ def new_least_squares(neighbours: Neighbours, plane: int, planes: int, height: i
     offsets = [(y, x, plane) for y, x in neighbours.own]
     offsets += [(y, x, c) for c in range(plane) for y, x in neighbours.earlier]
     offsets += [(y, x, c) for c in range(plane + 1, planes) for y, x in neighbours.later]
-    n = len(offsets)
+    n, period = len(offsets), neighbours.period
     m = n * (n + 1) // 2 + n
+    blocks = -(-height // LANES)
     return LeastSquares(
         np.array(offsets, dtype=np.int64),
-        np.array([neighbours.row_decay, neighbours.column_decay, 0.02, 60.0]),
-        np.array([slope, neighbours.period], dtype=np.int64),
-        np.zeros((n, height)),
-        np.zeros(height),
-        np.zeros(height),
-        np.zeros(height),
-        np.zeros((neighbours.period, m, height), np.float32),
-        np.zeros((_RING, m, height), np.float32),
-        np.zeros((m, STRIP)),
-        np.zeros(height),
+        np.array([neighbours.row_decay, neighbours.column_decay], np.float32),
+        np.array([slope, period], dtype=np.int64),
+        np.zeros((blocks, n, LANES), np.float32),
+        np.zeros((blocks, 4, LANES), np.float32),
+        np.zeros((period, blocks, m, LANES), np.float32),
+        np.zeros(((slope - _DRIFT) * period + 1, blocks, m, _MARGIN + LANES), np.float32),
+        np.zeros((m, LANES), np.float32),
     )
 
 
@@ -82,155 +88,136 @@ def _gather(s: LeastSquares, plane: np.ndarray, c: Integer, front: Integer, firs
     """Inputs, centres and weights of the rows first .. last - 1 of a front."""
     n = s.offsets.shape[0]
     slope = s.steps[0]
+    quarter, one = np.float32(0.25), np.float32(1.0)
     for y in range(first, last):
         row, column = y + TOP, front - slope * y + LEFT
-        s.weight[y] = 0.0
-        s.centre[y] = 0.25 * np.float64(
-            plane[row, column - 1, c]
-            + plane[row - 1, column - 1, c]
-            + plane[row - 1, column, c]
-            + plane[row - 1, column + 1, c]
-        )
-        near, at = s.centre[y], c
+        block, lane = y // LANES, y % LANES
+        near, at = np.float32(0.0), np.int64(-1)
+        energy = np.float32(0.0)
         for k in range(n):
             other = s.offsets[k, 2]
             if other != at:
                 at = other
-                near = 0.25 * np.float64(
+                near = quarter * np.float32(
                     plane[row, column - 1, at]
                     + plane[row - 1, column - 1, at]
                     + plane[row - 1, column, at]
                     + plane[row - 1, column + 1, at]
                 )
-            u = np.float64(plane[row + s.offsets[k, 0], column + s.offsets[k, 1], at]) - near
-            s.inputs[k, y] = u
-            s.weight[y] += u * u
-        s.weight[y] = 1.0 / (s.weight[y] / n + s.constants[3])
+                if at == c:
+                    s.about[block, _CENTRE, lane] = near
+            u = np.float32(plane[row + s.offsets[k, 0], column + s.offsets[k, 1], at]) - near
+            s.inputs[block, k, lane] = u
+            energy += u * u
+        s.about[block, _WEIGHT, lane] = one / (energy / np.float32(n) + _HALF)
+
+
+@inlined
+def _taken(s: LeastSquares, front: Integer) -> Integer:
+    """The slot of what rows above left for this front: the oldest, which the next one is to overwrite."""
+    return (front + 1) % s.column_sums.shape[0]
 
 
 @compiled
-def _above(s: LeastSquares, front: Integer) -> Integer:
-    """The ring's slot of the column sums that the rows above left for this front."""
-    return (front - (s.steps[0] - _DRIFT) * s.steps[1]) & (_RING - 1)
-
-
-@compiled
-def _sum_strip(s: LeastSquares, front: Integer, first: Integer, count: Integer) -> None:
-    """A and b of `count` lanes from `first`, into the factors."""
-    period = s.steps[1]
-    phase = front % period
-    slot = _above(s, front)
+def _sum_block(s: LeastSquares, front: Integer, block: Integer) -> None:
+    """A and b of a block's lanes, into the factors."""
+    along = s.row_sums[front % s.steps[1], block]
+    above, start = s.column_sums[_taken(s, front), block], _MARGIN - s.steps[1]
     for i in range(s.factors.shape[0]):
-        out = s.factors[i]
-        along = s.row_sums[phase, i]
-        above = s.column_sums[slot, i]
-        for lane in range(min(count, max(period - first, 0))):
-            out[lane] = np.float64(along[first + lane])
-        for lane in range(max(period - first, 0), count):
-            out[lane] = np.float64(along[first + lane]) + np.float64(above[first + lane - period])
+        store(s.factors, i, 0, load(along, i, 0) + load(above, i, start))
 
 
 @compiled
-def _subtract_products(factors: np.ndarray, row: Integer, j: Integer, count: Integer) -> None:
-    """factors[row + j] -= sum over k < j of factors[row + k] * L[j, k], term by term, two terms a pass."""
-    entry = factors[row + j]
-    other = j * (j + 1) // 2
-    for k in range(0, j - 1, 2):
-        a0, a1 = factors[row + k], factors[row + k + 1]
-        b0, b1 = factors[other + k], factors[other + k + 1]
-        for lane in range(count):
-            entry[lane] = (entry[lane] - a0[lane] * b0[lane]) - a1[lane] * b1[lane]
-    for k in range(j - j % 2, j):
-        a0, b0 = factors[row + k], factors[other + k]
-        for lane in range(count):
-            entry[lane] -= a0[lane] * b0[lane]
-
-
-@compiled
-def _solve_strip(s: LeastSquares, first: Integer, count: Integer) -> None:
-    """Weights of `count` lanes by LDL' factors, applied to the inputs: predicted[first ..]."""
+def _solve_block(s: LeastSquares, block: Integer) -> None:
+    """Weights of a block's lanes by LDL' factors, applied to the inputs."""
+    f = s.factors
     n = s.offsets.shape[0]
     rows = n * (n + 1) // 2
-    ridge = s.constants[2]
+    ridge, smallest, one = spread(_RIDGE), spread(_SMALLEST_PIVOT), spread(1.0)
     for i in range(n):
         row = i * (i + 1) // 2
-        pivot = s.factors[row + i]
-        right = s.factors[rows + i]
-        for lane in range(count):
-            pivot[lane] += ridge
+        for j in range(1, i):
+            other = j * (j + 1) // 2
+            rest = load(f, row + j, 0)
+            for k in range(j):
+                rest = rest - load(f, row + k, 0) * load(f, other + k, 0)
+            store(f, row + j, 0, rest)
+        pivot, right = load(f, row + i, 0) + ridge, load(f, rows + i, 0)
         for j in range(i):
-            _subtract_products(s.factors, row, j, count)
-        for j in range(i):
-            entry = s.factors[row + j]
-            inverse = s.factors[j * (j + 1) // 2 + j]
-            known = s.factors[rows + j]
-            for lane in range(count):
-                scaled = entry[lane] * inverse[lane]
-                pivot[lane] -= entry[lane] * scaled
-                entry[lane] = scaled
-                right[lane] -= scaled * known[lane]
-        for lane in range(count):
-            pivot[lane] = 1.0 / max(pivot[lane], _SMALLEST_PIVOT)
-    for i in range(n):
-        right = s.factors[rows + i]
-        inverse = s.factors[i * (i + 1) // 2 + i]
-        for lane in range(count):
-            right[lane] *= inverse[lane]
-    predicted = s.predicted[first:]
-    centre = s.centre[first:]
-    for lane in range(count):
-        predicted[lane] = centre[lane]
+            rest = load(f, row + j, 0)
+            scaled = rest * load(f, j * (j + 1) // 2 + j, 0)
+            pivot = pivot - rest * scaled
+            right = right - scaled * load(f, rows + j, 0)
+            store(f, row + j, 0, scaled)
+        store(f, row + i, 0, one / larger(pivot, smallest))
+        store(f, rows + i, 0, right)
+    about, inputs = s.about[block], s.inputs[block]
+    predicted = load(about, _CENTRE, 0)
     for i in range(n - 1, -1, -1):
-        weights = s.factors[rows + i]
-        u = s.inputs[i, first:]
-        for j in range(i):
-            other = s.factors[rows + j]
-            entry = s.factors[i * (i + 1) // 2 + j]
-            for lane in range(count):
-                other[lane] -= entry[lane] * weights[lane]
-        for lane in range(count):
-            predicted[lane] += weights[lane] * u[lane]
+        weight = load(f, rows + i, 0) * load(f, i * (i + 1) // 2 + i, 0)
+        for k in range(i + 1, n):
+            weight = weight - load(f, k * (k + 1) // 2 + i, 0) * load(f, rows + k, 0)
+        store(f, rows + i, 0, weight)
+        predicted = predicted + weight * load(inputs, i, 0)
+    store(about, _PREDICTED, 0, predicted)
+
+
+@inlined
+def predicted(s: LeastSquares, y: Integer) -> Real:
+    """What `predict_front` says of a row's sample, in levels, unclamped."""
+    return s.about[y // LANES, _PREDICTED, y % LANES]
 
 
 @compiled
 def predict_front(
     s: LeastSquares, plane: np.ndarray, c: Integer, front: Integer, first: Integer, last: Integer
 ) -> None:
-    """Predictions of plane c for the rows first .. last - 1 of a front: s.predicted, in levels, unclamped."""
+    """Predictions of plane c for the rows first .. last - 1 of a front."""
     _gather(s, plane, c, front, first, last)
-    for at in range(first, last, STRIP):
-        count = min(np.int64(STRIP), last - at)
-        _sum_strip(s, front, at, count)
-        _solve_strip(s, at, count)
+    for block in range(first // LANES, (last - 1) // LANES + 1):
+        _sum_block(s, front, block)
+        _solve_block(s, block)
+
+
+@compiled
+def _learn_block(s: LeastSquares, phase: Integer, old: Integer, new: Integer, block: Integer) -> None:
+    """Adds a block's samples to its sums, and leaves them for the rows below."""
+    n, period = s.offsets.shape[0], s.steps[1]
+    inputs, about = s.inputs[block], s.about[block]
+    along, above, below = s.row_sums[phase, block], s.column_sums[old, block], s.column_sums[new, block]
+    row_decay, column_decay, least = spread(s.decays[0]), spread(s.decays[1]), spread(_LEAST)
+    at, start = np.int64(0), _MARGIN - period
+    for i in range(n + 1):
+        factor = load(inputs, i, 0) * load(about, _WEIGHT, 0) if i < n else load(about, _TARGET, 0)
+        for j in range(min(i + 1, n)):
+            here = row_decay * load(along, at, 0) + factor * load(inputs, j, 0) + least
+            store(along, at, 0, here)
+            store(below, at, _MARGIN, here + column_decay * load(above, at, start))
+            at += 1
+    if block + 1 < s.column_sums.shape[1]:
+        beyond = s.column_sums[new, block + 1]
+        for i in range(at):
+            for lane in range(_MARGIN):
+                beyond[i, lane] = below[i, LANES + lane]
 
 
 @compiled
 def learn_front(s: LeastSquares, plane: np.ndarray, c: Integer, front: Integer, first: Integer, last: Integer) -> None:
-    """Adds the front's samples, which the plane holds by now, to the sums."""
-    n = s.offsets.shape[0]
+    """Adds the front's samples, which the plane holds by now, to the sums.
+
+    Rows that have ended go on while their block does, the last of them in any case, with nothing new: rows below take
+    up sums from beyond their end.
+    """
     slope, period = s.steps[0], s.steps[1]
-    row_decay, column_decay = s.constants[0], s.constants[1]
-    phase = front % period
-    old, new = _above(s, front), front & (_RING - 1)
     for y in range(first, last):
-        s.target[y] = (np.float64(plane[y + TOP, front - slope * y + LEFT, c]) - s.centre[y]) * s.weight[y]
-    weight, target = s.weight, s.target
-    at = 0
-    for i in range(n + 1):
-        for j in range(min(i + 1, n)):
-            along = s.row_sums[phase, at]
-            here = s.column_sums[new, at]
-            above = s.column_sums[old, at]
-            b = s.inputs[j]
-            if i < n:
-                a = s.inputs[i]
-                for y in range(first, last):
-                    along[y] = np.float32(row_decay * np.float64(along[y]) + a[y] * b[y] * weight[y])
-            else:
-                for y in range(first, last):
-                    along[y] = np.float32(row_decay * np.float64(along[y]) + target[y] * b[y])
-            for y in range(first, min(period, last)):
-                here[y] = along[y]
-            for y in range(max(first, period), last):
-                here[y] = np.float32(np.float64(along[y]) + column_decay * np.float64(above[y - period]))
-            at += 1
+        about = s.about[y // LANES]
+        at = y % LANES
+        value = np.float32(plane[y + TOP, front - slope * y + LEFT, c])
+        about[_TARGET, at] = (value - about[_CENTRE, at]) * about[_WEIGHT, at]
+    begin = max(first - 1, np.int64(0)) // LANES
+    for y in range(begin * LANES, first):
+        s.about[y // LANES, _WEIGHT, y % LANES] = 0.0
+        s.about[y // LANES, _TARGET, y % LANES] = 0.0
+    old, new = _taken(s, front), front % s.column_sums.shape[0]
+    for block in range(begin, (last - 1) // LANES + 1):
+        _learn_block(s, front % period, old, new, block)

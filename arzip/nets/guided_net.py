@@ -2,7 +2,7 @@
 
     p(picture) = prod over pixels and planes of  sum_k w_k Logistic(base + m_k, s_k),   (w, m, s) = net(features)
 
-The base is the mean of the guides' predictions (arzip.mixing.guide), which learn while the picture is coded; the net is
+The base is the mean of two guides' predictions (arzip.mixing.guide), which learn while the picture is coded; the net is
 trained once. After the classical predictors the net has little left to see, so it is small: a few layers of 1x1 for
 each plane, where others fit a parametric model of the error (Weinlich et al. 2016 [1]). Outputs are mixtures of
 discretised logistics (Salimans et al. 2017 [2], section 2.1).
@@ -22,7 +22,7 @@ from arzip.exact.layers import Dense, Layer, Round
 from arzip.exact.logistic import POINT
 from arzip.exact.logistic_likelihood import log2_likelihood
 from arzip.exact.small_net import SmallNet, small_net
-from arzip.mixing.guided_features import FEATURES, WIDE
+from arzip.mixing.guided_features import FEATURES, THREE_GUIDES, WIDE
 
 __all__ = ["PLANES", "PROFILE", "GuidedNet"]
 
@@ -37,13 +37,13 @@ _OUTPUT = wide(POINT)
 class GuidedNet(Layer):
     """A net of `width` units, `depth` residual blocks and `components` logistics for each of three planes.
 
-    It takes FEATURES or WIDE features, see `arzip.mixing.guided_features`.
+    It takes FEATURES, WIDE or THREE_GUIDES features, see `arzip.mixing.guided_features`.
     """
 
     def __init__(self, *, width: int, depth: int, components: int, features: int = FEATURES) -> None:
         super().__init__()
-        if features not in (FEATURES, WIDE):
-            raise ModelError(f"a guided net takes {FEATURES} or {WIDE} features, not {features}")
+        if features not in (FEATURES, WIDE, THREE_GUIDES):
+            raise ModelError(f"a guided net takes {FEATURES}, {WIDE} or {THREE_GUIDES} features, not {features}")
         self.components, self.depth, self.features = components, depth, features
         self.planes = torch.nn.ModuleList([_plane_net(features, width, depth, components) for _ in range(PLANES)])
 
