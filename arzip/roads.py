@@ -41,7 +41,7 @@ __all__ = [
 ]
 
 BLOCK_LIMIT = 1 << 26  # symbols
-_PURE_MODEL, _GUIDED_MODEL = "photo-1", "photo-3"
+_PURE_MODEL, _GUIDED_MODEL = "photo-1", "photo-4"
 _PRIMER_LEVEL = 2  # levels below do without a primer
 _GUIDES_LEVEL = 2  # and with a single guide
 _NET_LEVEL = 4  # levels below do without a net

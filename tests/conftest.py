@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from arzip.exact.engine import Engine
-from arzip.mixing.guided_features import FEATURES
 from arzip.nets.guided_net import GuidedNet
 from arzip.nets.local_pixelcnn import LocalPixelCNN
 from arzip.nets.text_net import TextNet
@@ -38,12 +37,10 @@ def small_net(seed: int = 0) -> LocalPixelCNN:
     return net
 
 
-def small_guided_net(
-    seed: int = 0, *, width: int = 24, depth: int = 1, components: int = 3, features: int = FEATURES
-) -> GuidedNet:
+def small_guided_net(seed: int = 0, *, width: int = 24, depth: int = 1, components: int = 3) -> GuidedNet:
     """The same for pictures with guides."""
     torch.manual_seed(seed)
-    net = GuidedNet(width=width, depth=depth, components=components, features=features)
+    net = GuidedNet(width=width, depth=depth, components=components)
     with torch.no_grad():
         for parameter in net.parameters():
             parameter.mul_(2.0).add_(0.05 * torch.randn_like(parameter))

@@ -15,8 +15,8 @@ from arzip.exact.engine import Engine
 from arzip.exact.small_net import SmallNet, forward, small_net, work_space
 from arzip.fronts import front_starts, wavefront
 from arzip.mixing import picture_engine
-from arzip.mixing.guide import PROFILES, learn_plane, new_guide, predict_plane
-from arzip.mixing.guided_features import FEATURES, THREE_GUIDES, WIDE
+from arzip.mixing.guide import PROFILES, SLOPE, learn_plane, new_guide, predict_plane
+from arzip.mixing.guided_features import FEATURES, guide_fronts
 from arzip.mixing.least_squares import Neighbours, learn_front, new_least_squares, predict_front, predicted
 from arzip.mixing.picture_plane import LEFT, RIGHT, TOP, new_plane, set_sample
 from arzip.nets.guided_model import GuidedModel
@@ -26,9 +26,9 @@ from tests.conftest import small_guided_net
 from tests.laws import check_parity, check_road
 
 
-@pytest.fixture(scope="module", params=[FEATURES, WIDE, THREE_GUIDES])
-def guided(request: pytest.FixtureRequest) -> GuidedNet:
-    return small_guided_net(features=request.param)
+@pytest.fixture(scope="module")
+def guided() -> GuidedNet:
+    return small_guided_net()
 
 
 def road(picture: np.ndarray, depth: int, profile: int, net: SmallNet | None) -> bytes:
@@ -66,14 +66,28 @@ def test_pieces_of_any_size_agree(piece: int, picture: np.ndarray, monkeypatch: 
     assert encode_picture(picture, 8, profile=1, net=net)[0] == reference
 
 
-@pytest.mark.parametrize("shape", [(24, 1, 3, FEATURES), (64, 2, 4, WIDE), (9, 3, 1, FEATURES)])
-def test_the_compiled_net_says_what_every_engine_says(shape: tuple[int, int, int, int]) -> None:
-    width, depth, components, inputs = shape
-    net = small_guided_net(width=width, depth=depth, components=components, features=inputs)
-    features = np.random.default_rng(width).integers(-127, 128, (37, inputs)).astype(np.float32)
+@pytest.mark.parametrize("profile", range(len(PROFILES)))
+def test_every_feature_is_seen(profile: int, picture: np.ndarray) -> None:
+    found = []
+    for before in (-99, 99):
+        guide = new_guide(*picture.shape, depth=8, profile=PROFILES[profile])
+        planes, height, width = picture.shape[2], *picture.shape[:2]
+        means = np.zeros((planes, height * width, len(PROFILES[profile].first)), np.int32)
+        features = np.full((planes, height * width, FEATURES), before, np.float32)
+        base = np.zeros((planes, height * width), np.int32)
+        guide_fronts(guide, 0, width + SLOPE * (height - 1), picture.astype(np.int32), means, features, base)
+        found.append(features)
+    np.testing.assert_array_equal(*found)
+
+
+@pytest.mark.parametrize("shape", [(24, 1, 3), (64, 2, 4), (9, 3, 1)])
+def test_the_compiled_net_says_what_every_engine_says(shape: tuple[int, int, int]) -> None:
+    width, depth, components = shape
+    net = small_guided_net(width=width, depth=depth, components=components)
+    features = np.random.default_rng(width).integers(-127, 128, (37, FEATURES)).astype(np.float32)
     small = net.compiled()
     wide = np.zeros((len(features), small.inputs), np.int8)
-    wide[:, :inputs] = features
+    wide[:, :FEATURES] = features
     for kind in ("fp32", "int8"):
         net.place(Engine(kind, "cpu"))
         for plane in range(3):
@@ -152,6 +166,11 @@ def reference_weights(u: np.ndarray, t: np.ndarray, g: np.ndarray, ridge: float)
     return np.linalg.solve(a, (u.T * g) @ t)
 
 
+def reference_trust(u: np.ndarray, error: np.ndarray) -> np.ndarray:
+    h = 1 / ((u**2).mean(axis=1) + 60.0)
+    return h / (1 + np.abs(error) * np.sqrt(h))
+
+
 def test_least_squares_against_numpy() -> None:
     """One row of a picture: the sums are a plain exponentially weighted regression."""
     width, decay = 60, 0.9
@@ -159,15 +178,17 @@ def test_least_squares_against_numpy() -> None:
     line = np.clip(128 + np.cumsum(random.normal(0, 6, width)), 0, 255).astype(np.int64)
     expert = new_least_squares(Neighbours(((0, -1), (0, -2)), (), (), 1, decay, 0.8), 0, 1, 1, 4)
     plane = new_plane(1, width, 1, 8)
+    found = np.zeros(width)
     for x in range(width):
         predict_front(expert, plane, 0, x, 0, 1)
+        found[x] = predicted.py_func(expert, 0)
         row = plane[TOP, :, 0].astype(float)
         centre = np.array([(row[LEFT + i - 1] + 3 * 128) / 4 for i in range(x + 1)])
         inputs = np.array([[row[LEFT + i - 1] - centre[i], row[LEFT + i - 2] - centre[i]] for i in range(x + 1)])
         if x > 4:
-            g = decay ** np.arange(x - 1, -1, -1) / ((inputs[:x] ** 2).mean(axis=1) + 60.0)
+            g = decay ** np.arange(x - 1, -1, -1) * reference_trust(inputs[:x], line[:x] - found[:x])
             w = reference_weights(inputs[:x], line[:x] - centre[:x], g, 0.02)
-            assert abs(predicted.py_func(expert, 0) - (centre[x] + inputs[x] @ w)) < 0.02
+            assert abs(found[x] - (centre[x] + inputs[x] @ w)) < 0.02
         set_sample.py_func(plane, 0, x, 0, line[x])
         learn_front(expert, plane, 0, x, 0, 1)
 
@@ -206,8 +227,8 @@ def test_least_squares_over_rows(period: int) -> None:
                 inputs, centre = seen(y - up, i)
                 u.append(inputs)
                 t.append(picture[y - up, i] - centre)
-                faded = along ** ((last - i) // period) * down ** max(up // period - 1, 0)
-                g.append(faded / ((inputs**2).mean() + 60.0))
+                trust = reference_trust(inputs[None], picture[y - up, i] - found[y - up, i])[0]
+                g.append(along ** ((last - i) // period) * down ** max(up // period - 1, 0) * trust)
         inputs, centre = seen(y, x)
         expected = centre + inputs @ reference_weights(np.array(u), np.array(t), np.array(g), 0.02)
         assert abs(found[y, x] - expected) < 0.1, (y, x)

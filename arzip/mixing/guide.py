@@ -55,12 +55,12 @@ class Profile:
     later: tuple[Neighbours, ...]
 
 
-_NEAR = Neighbours(_WIDE, (), (), 1, 0.9, 0.85)
-_NEAR_LATER = Neighbours(_CROSS, _SAME, (), 1, 0.9, 0.85)
-_PHASED = Neighbours(_CROSS, (), (), 2, 0.95, 0.9)
-_PHASED_LATER = Neighbours(_WIDE, _SAME_BROAD, (), 2, 0.96, 0.92)
-_FAST = Neighbours(_CROSS, (), (), 1, 0.6, 0.5)
-_FAST_LATER = Neighbours(_CROSS[:4], _SAME, (), 1, 0.6, 0.5)
+_NEAR = Neighbours(_WIDE, (), (), 1, 0.84, 0.77)
+_NEAR_LATER = Neighbours(_CROSS, _SAME, (), 1, 0.84, 0.77)
+_PHASED = Neighbours(_CROSS, (), (), 2, 0.94, 0.88)
+_PHASED_LATER = Neighbours(_WIDE, _SAME_BROAD, (), 2, 0.94, 0.88)
+_FAST = Neighbours(_CROSS, (), (), 1, 0.55, 0.45)
+_FAST_LATER = Neighbours(_CROSS[:4], _SAME, (), 1, 0.55, 0.45)
 _SLOW = Neighbours(_BROAD, _SAME_BROAD, ((0, -1), (-1, 0)), 1, 0.98, 0.95)
 _PHASED_SLOW = Neighbours(_WIDE, _SAME_BROAD, ((0, -1), (-1, 0)), 2, 0.985, 0.97)
 

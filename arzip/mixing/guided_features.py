@@ -3,23 +3,12 @@
 Everything is relative to the base, the mean of the first two guides. Near values matter finely and far ones roughly,
 so the nearest neighbours come at two resolutions; sizes of errors come as logarithms.
 
-    10  neighbours of the plane, whole levels         2  earlier planes: signed error here, fine
-     6  the nearest of them, eighths                  4  earlier planes: size of each guide's error here
-     8  steps of two earlier planes to 4 neighbours,  4  last signed errors of the plane, fine
-        against this plane's, quarters               12  sizes of both guides' errors at 6 neighbours
-     2  the guides' distance, two resolutions         3  base, its fraction, mean size of errors
-
-A net that takes WIDE features sees further:
-
-    16  more neighbours, up to four samples away      8  earlier planes: sizes of errors at 4 neighbours
-     8  some of them again, quarters                  6  earlier planes: signed errors at 2, of the second guide here
-    20  steps of earlier planes to 10 neighbours      4  last signed errors of the second guide
-     2  whether row and column are odd                3  sizes of the first guide's errors, further away
-
-One that takes THREE_GUIDES features also hears the third guide:
-
-     2  its distance from the base, two resolutions   4  its last signed errors of the plane, fine
-     4  earlier planes: its error here, and the size  6  sizes of its errors at the nearest neighbours
+    26  neighbours of the plane, whole levels           6  earlier planes: signed errors of three guides here
+     6  the nearest of them, eighths                    6  earlier planes: the sizes of these
+     8  others of them, quarters                       12  earlier planes: errors of the first guide around here
+    28  steps of two earlier planes to 14 neighbours,  12  last signed errors of three guides, fine
+        against this plane's, quarters                 21  sizes of their errors at 6 neighbours, or further away
+     4  distances of the guides, two resolutions        5  base, its fraction, mean error; odd row, odd column
 """
 
 from __future__ import annotations
@@ -30,9 +19,10 @@ from arzip.compiled import Integer, compiled, inlined
 from arzip.mixing.guide import BEFORE, POINT, SLOPE, UP, Guide, front_rows, learn_plane, predict_plane
 from arzip.mixing.picture_plane import LEFT, RIGHT, TOP
 
-__all__ = ["FEATURES", "THREE_GUIDES", "WIDE", "guide_fronts", "half_octaves", "look_at_plane"]
+__all__ = ["FEATURES", "guide_fronts", "half_octaves", "look_at_plane"]
 
-FEATURES, WIDE, THREE_GUIDES = 56, 128, 144
+FEATURES = 134
+_FURTHER_AT, _THIRD_AT = 51, 118  # where features begin of what lies further away, and of the third guide
 _NEIGHBOURS = np.array(
     [(0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0), (-2, -1), (-2, 1), (-1, 2), (-1, -2)], np.int64
 )
@@ -123,23 +113,18 @@ def look_at_plane(
         out[at] = _small((middle >> POINT) - 128)
         out[at + 1] = ((middle & 31) - 16) * 4
         out[at + 2] = _size(mean // 3)
-        at += 3
-        for n in range(at, out.shape[0]):
-            out[n] = 0
-        if out.shape[0] >= WIDE:
-            _look_further(g, c, y, x, middle, out)
-        if out.shape[0] >= THREE_GUIDES:
-            _look_at_third(e, c, here, there, np.int64(means[y - first, min(guides - 1, 2)]) - middle, out)
+        _look_further(g, c, y, x, middle, out)
+        _look_at_third(e, c, here, there, np.int64(means[y - first, min(guides - 1, 2)]) - middle, out)
 
 
 @inlined
 def _look_further(g: Guide, c: Integer, y: Integer, x: Integer, middle: Integer, out: np.ndarray) -> None:
-    """What a wide net sees besides, behind the other features."""
+    """Neighbours and errors further away, those of the second guide, and whether row and column are odd."""
     p, e = g.plane, g.errors
     row, column = y + TOP, x + LEFT
     here, there = y + UP, x + BEFORE
     second = min(np.int64(e.shape[3]) - 1, np.int64(1))
-    at = np.int64(FEATURES)
+    at = np.int64(_FURTHER_AT)
     for n in range(_FURTHER.shape[0]):
         value = np.int64(p[row + _FURTHER[n, 0], column + _FURTHER[n, 1], c]) << POINT
         out[at] = _small((value - middle) >> POINT)
@@ -180,9 +165,9 @@ def _look_further(g: Guide, c: Integer, y: Integer, x: Integer, middle: Integer,
 
 @inlined
 def _look_at_third(e: np.ndarray, c: Integer, here: Integer, there: Integer, gap: Integer, out: np.ndarray) -> None:
-    """What there is of the third guide, behind all other features."""
+    """The third guide: its distance from the base, `gap`, and its past errors."""
     third = min(np.int64(e.shape[3]) - 1, np.int64(2))
-    at = np.int64(WIDE)
+    at = np.int64(_THIRD_AT)
     out[at] = _small(gap >> 1)
     out[at + 1] = _small(gap >> POINT)
     at += 2

@@ -1,10 +1,12 @@
 """Local least squares along a wavefront: every sample is predicted from its neighbours, by weights learned nearby.
 
     prediction = centre + w . u,    w = (A + ridge I)^-1 b,    A = sum of g u u',    b = sum of g u t
+    g = h / (1 + |error| sqrt(h)),  h = 1 / (mean u^2 + 60)
 
 u [n] are causal neighbours of the sample, minus the mean of the four nearest ones of their plane; t is the sample minus
 its own centre. The sums run over what is known around the sample: along its row they fade by `row_decay` a pixel, up
-the rows above by `column_decay` a row, and g makes smooth places count more. With `period` 2 the sums of even and odd
+the rows above by `column_decay` a row. g makes smooth places count more, and samples less that the prediction missed by
+much, which brings the weights nearer to those of least absolute errors. With `period` 2 the sums of even and odd
 columns and rows are kept apart, which finds colour that was once stored at half the resolution.
 
 Rows are lanes, and LANES of them a block, whose sums lie together: all samples of a front are solved side by side (LDL'
@@ -85,7 +87,7 @@ def new_least_squares(neighbours: Neighbours, plane: int, planes: int, height: i
 
 @compiled
 def _gather(s: LeastSquares, plane: np.ndarray, c: Integer, front: Integer, first: Integer, last: Integer) -> None:
-    """Inputs, centres and weights of the rows first .. last - 1 of a front."""
+    """Inputs, centres and h of the rows first .. last - 1 of a front."""
     n = s.offsets.shape[0]
     slope = s.steps[0]
     quarter, one = np.float32(0.25), np.float32(1.0)
@@ -213,6 +215,8 @@ def learn_front(s: LeastSquares, plane: np.ndarray, c: Integer, front: Integer, 
         about = s.about[y // LANES]
         at = y % LANES
         value = np.float32(plane[y + TOP, front - slope * y + LEFT, c])
+        error = np.abs(value - about[_PREDICTED, at])
+        about[_WEIGHT, at] /= np.float32(1.0) + error * np.sqrt(about[_WEIGHT, at])
         about[_TARGET, at] = (value - about[_CENTRE, at]) * about[_WEIGHT, at]
     begin = max(first - 1, np.int64(0)) // LANES
     for y in range(begin * LANES, first):

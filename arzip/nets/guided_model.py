@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from arzip.errors import UnsupportedInput
 from arzip.mixing.guide import PROFILES, learn_plane, new_guide, predict_plane
-from arzip.mixing.guided_features import guide_fronts, look_at_plane
+from arzip.mixing.guided_features import FEATURES, guide_fronts, look_at_plane
 from arzip.nets.guided_net import PROFILE, GuidedNet
 from arzip.nets.wavefront_model import Opened, WavefrontModel, runs
 
@@ -35,7 +35,7 @@ class GuidedModel(WavefrontModel):
             count = int(starts[fronts.stop] - starts[fronts.start])
             means = np.zeros((planes, count, len(PROFILES[PROFILE].first)), np.int32)
             features, base = (
-                np.zeros((planes, count, self.net.features), np.float32),
+                np.zeros((planes, count, FEATURES), np.float32),
                 np.zeros((planes, count), np.int32),
             )
             guide_fronts(guide, fronts.start, fronts.stop, picture, means, features, base)
@@ -60,7 +60,7 @@ class _Walker:
 
     def open(self, front: int, here: NDArray[np.int32], colour: int) -> Opened:
         self._means = np.zeros((len(here), len(PROFILES[PROFILE].first)), np.int32)
-        features, base = np.empty((len(here), self._model.net.features), np.float32), np.empty(len(here), np.int32)
+        features, base = np.empty((len(here), FEATURES), np.float32), np.empty(len(here), np.int32)
         predict_plane(self._guide, colour, front, self._means)
         look_at_plane(self._guide, colour, front, self._means, features, base)
         return self._model.outputs(features, colour), 0, base

@@ -15,14 +15,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from arzip.errors import ModelError
 from arzip.exact.combine import Chain, Residual
 from arzip.exact.fixed import relu7, signed8, wide
 from arzip.exact.layers import Dense, Layer, Round
 from arzip.exact.logistic import POINT
 from arzip.exact.logistic_likelihood import log2_likelihood
 from arzip.exact.small_net import SmallNet, small_net
-from arzip.mixing.guided_features import FEATURES, THREE_GUIDES, WIDE
+from arzip.mixing.guided_features import FEATURES
 
 __all__ = ["PLANES", "PROFILE", "GuidedNet"]
 
@@ -35,17 +34,12 @@ _OUTPUT = wide(POINT)
 
 
 class GuidedNet(Layer):
-    """A net of `width` units, `depth` residual blocks and `components` logistics for each of three planes.
+    """A net of `width` units, `depth` residual blocks and `components` logistics for each of three planes."""
 
-    It takes FEATURES, WIDE or THREE_GUIDES features, see `arzip.mixing.guided_features`.
-    """
-
-    def __init__(self, *, width: int, depth: int, components: int, features: int = FEATURES) -> None:
+    def __init__(self, *, width: int, depth: int, components: int) -> None:
         super().__init__()
-        if features not in (FEATURES, WIDE, THREE_GUIDES):
-            raise ModelError(f"a guided net takes {FEATURES}, {WIDE} or {THREE_GUIDES} features, not {features}")
-        self.components, self.depth, self.features = components, depth, features
-        self.planes = torch.nn.ModuleList([_plane_net(features, width, depth, components) for _ in range(PLANES)])
+        self.components, self.depth = components, depth
+        self.planes = torch.nn.ModuleList([_plane_net(width, depth, components) for _ in range(PLANES)])
 
     def log2_likelihood(self, features: Tensor, base: Tensor, value: Tensor, plane: int) -> Tensor:
         """Training reading: log2 P of samples [N] of a plane; features [N, I] small integers, base in levels."""
@@ -64,7 +58,7 @@ class GuidedNet(Layer):
         return out
 
 
-def _plane_net(features: int, width: int, depth: int, components: int) -> Chain:
+def _plane_net(width: int, depth: int, components: int) -> Chain:
     blocks = [
         Residual(
             Chain(Round(source=_STREAM, target=_HIDDEN), Dense(width, width, source=_HIDDEN, target=_STREAM)),
@@ -78,5 +72,5 @@ def _plane_net(features: int, width: int, depth: int, components: int) -> Chain:
         last.weight.mul_(0.1)
         last.bias[components : 2 * components] = 0.0
         last.bias[2 * components :] = torch.linspace(-0.5, 3.0, components)
-    first = Dense(features, width, source=_INPUT, target=_STREAM)
+    first = Dense(FEATURES, width, source=_INPUT, target=_STREAM)
     return Chain(first, *blocks, Round(source=_STREAM, target=_HIDDEN), last)

@@ -21,8 +21,8 @@ from arzip.exact.logistic import POINT
 from arzip.exact.logistic_likelihood import log2_likelihood
 from arzip.exact.real import real_reading
 from arzip.fronts import PLANES, wavefront
+from arzip.mixing import guided_features
 from arzip.mixing.guide import PROFILES, SLOPE, new_guide
-from arzip.mixing.guided_features import guide_fronts
 from arzip.nets.guided_net import PROFILE, GuidedNet
 from arzip.nets.local_pixelcnn import LocalPixelCNN
 from arzip.nets.nibbles import LEVELS
@@ -99,9 +99,9 @@ def _guided_bits(net: GuidedNet, block: NDArray[Any]) -> tuple[float, float]:
             for fronts in runs(starts):
                 here = at[starts[fronts.start] : starts[fronts.stop]]
                 means = np.zeros((len(planes), len(here), guides), np.int32)
-                features = np.zeros((len(planes), len(here), net.features), np.float32)
+                features = np.zeros((len(planes), len(here), guided_features.FEATURES), np.float32)
                 base = np.zeros((len(planes), len(here)), np.int32)
-                guide_fronts(guide, fronts.start, fronts.stop, pixels, means, features, base)
+                guided_features.guide_fronts(guide, fronts.start, fronts.stop, pixels, means, features, base)
                 for c in range(len(planes)):
                     seen, centre = torch.from_numpy(features[c]), torch.from_numpy(base[c]) / (1 << POINT)
                     value = torch.from_numpy(pixels[here[:, 1], here[:, 2], c])

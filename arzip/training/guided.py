@@ -30,7 +30,6 @@ _VALIDATION_SIZE = 224
 class _Settings:
     pool: int  # crops in memory
     renew_every: int  # batches between two new crops
-    features: int  # that the net takes
     crops: dict[str, Any]  # see `Crops`
 
 
@@ -39,11 +38,11 @@ class GuidedSampler:
 
     def __init__(self, folder: Path, seed: int, settings: dict[str, Any]) -> None:
         crops = dict(settings)
-        pool, renew, seen = crops.pop("pool"), crops.pop("renew_every"), crops.pop("features", FEATURES)
-        self.settings = _Settings(pool, renew, seen, crops)
+        pool, renew = crops.pop("pool"), crops.pop("renew_every")
+        self.settings = _Settings(pool, renew, crops)
         self.crops = Crops(folder, seed, crops)
         size = self.crops.settings.crop
-        self.features = np.zeros((pool, 3, size * size, seen), np.int8)
+        self.features = np.zeros((pool, 3, size * size, FEATURES), np.int8)
         self.base = np.zeros((pool, 3, size * size), np.int32)
         self.value = np.zeros((pool, 3, size * size), np.uint8)
         self.gray = np.zeros(pool, bool)
@@ -82,7 +81,7 @@ class GuidedSampler:
             middle = picture[top : top + _VALIDATION_SIZE, left : left + _VALIDATION_SIZE]
             pixels = np.repeat(middle[..., None], 3, axis=2) if gray else middle[..., [1, 0, 2]]
             count = pixels.shape[0] * pixels.shape[1]
-            features = np.zeros((3, count, self.settings.features), np.int8)
+            features = np.zeros((3, count, FEATURES), np.int8)
             base, value = np.zeros((3, count), np.int32), np.zeros((3, count), np.uint8)
             _examine(np.ascontiguousarray(pixels), features, base, value)
             weight = np.ones((3, count), np.float32)
