@@ -22,7 +22,7 @@ __all__ = ["Grid", "block_grid"]
 _BYTES = 10 << 20  # bytes of a block of a large file: two cores, 150 MiB of tables each
 _UNCUT = 6 << 20  # files up to here are one block, for every cut loses what was learned
 _TILE_PIXELS = 1 << 20  # of pictures: large tiles learn more, and bound memory
-_TILE_COLUMNS = 2048
+_NARROWEST, _TILE_COLUMNS = 256, 2048  # columns of a tile where there are several side by side; of any
 _ONE_TILE = 450_000  # samples; larger pictures keep two cores busy
 _SMALLEST_LEVEL = 8  # levels from here on give size more than speed
 _SAMPLES = 1 << 20  # of every channel in a frame of sound, 24 seconds at 44.1 kHz: adapting takes seconds
@@ -93,12 +93,17 @@ def block_grid(symbols: Symbols, settings: Settings, *, uncut: bool = False) -> 
 
 
 def _tile(height: int, width: int, planes: int, level: int) -> tuple[int, int]:
-    """Rows and columns of the tiles of a picture: equal ones, an even number where there are several."""
+    """Rows and columns of the tiles of a picture: equal ones, an even number where there are several.
+
+    They stand side by side while they are wide enough: a tile's first row knows nothing of what is above it, its first
+    column hardly less than any other.
+    """
     pixels = height * width
     if level >= _SMALLEST_LEVEL:
         tiles = -(-pixels // (4 * _TILE_PIXELS))
     else:
         tiles = 2 * -(-pixels // (2 * _TILE_PIXELS)) if pixels * planes > _ONE_TILE else 1
-    across = -(-width // _TILE_COLUMNS)
-    down = max(1, -(-tiles // max(across, 1)))
-    return max(1, -(-height // down)), max(1, -(-width // max(across, 1)))
+    across = max(n for n in range(1, max(tiles, 1) + 1) if n == 1 or (tiles % n == 0 and width >= n * _NARROWEST))
+    across = max(across, -(-width // _TILE_COLUMNS))
+    down = max(1, -(-tiles // across))
+    return max(1, -(-height // down)), max(1, -(-width // across))
