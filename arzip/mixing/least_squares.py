@@ -24,7 +24,7 @@ from arzip.compiled import Integer, Real, compiled, inlined
 from arzip.exact.lanes import LANES, larger, load, spread, store
 from arzip.mixing.picture_plane import LEFT, TOP
 
-__all__ = ["LeastSquares", "Neighbours", "learn_front", "new_least_squares", "predict_front"]
+__all__ = ["LeastSquares", "Neighbours", "learn_front", "new_least_squares", "predict_front", "predicted"]
 
 _DRIFT = 1  # column sums are taken up to this many periods to the right in the row above
 _MARGIN = 2  # the longest period
