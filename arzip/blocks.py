@@ -103,7 +103,7 @@ def _tile(height: int, width: int, planes: int, level: int) -> tuple[int, int]:
         tiles = -(-pixels // (4 * _TILE_PIXELS))
     else:
         tiles = 2 * -(-pixels // (2 * _TILE_PIXELS)) if pixels * planes > _ONE_TILE else 1
-    across = max(n for n in range(1, max(tiles, 1) + 1) if n == 1 or (tiles % n == 0 and width >= n * _NARROWEST))
-    across = max(across, -(-width // _TILE_COLUMNS))
+    beside = [n for n in range(1, tiles + 1) if tiles % n == 0 and width >= n * _NARROWEST]
+    across = max([1, -(-width // _TILE_COLUMNS), *beside])
     down = max(1, -(-tiles // across))
     return max(1, -(-height // down)), max(1, -(-width // across))

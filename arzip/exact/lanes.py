@@ -19,7 +19,7 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba.core import types
 from numba.extending import intrinsic, models, overload, register_model
 
-from arzip.exact.vectors import cgutils, loaded
+from arzip.exact.vectors import cgutils, loaded, repeated, stored
 
 __all__ = ["LANES", "larger", "load", "spread", "store"]
 
@@ -66,7 +66,7 @@ def _store(typing_context: Any, table: Any, row: Any, column: Any, value: Any) -
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         data, at = _place(context, builder, signature, arguments)
-        builder.store(arguments[3], builder.bitcast(builder.gep(data, [at]), _VECTOR.as_pointer()), align=1)
+        stored(builder, data, at, arguments[3])
         return context.get_dummy_value()
 
     return types.none(table, row, column, value), generate
@@ -76,10 +76,7 @@ def _spread(typing_context: Any, value: Any) -> Any:
     """A float, in all lanes."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        single = context.cast(builder, arguments[0], signature.args[0], types.float32)
-        alone = builder.insert_element(_VECTOR(ir.Undefined), single, ir.IntType(32)(0))
-        everywhere = ir.VectorType(ir.IntType(32), LANES)(None)
-        return builder.shuffle_vector(alone, _VECTOR(ir.Undefined), everywhere)
+        return repeated(builder, context.cast(builder, arguments[0], signature.args[0], types.float32), LANES)
 
     return _lanes(value), generate
 

@@ -18,7 +18,7 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from arzip.compiled import inlined
-from arzip.exact.vectors import cgutils, instruction, loaded, opened, widest
+from arzip.exact.vectors import cgutils, instruction, loaded, opened, repeated, stored, widest
 
 __all__ = ["MIDDLE", "made_up", "packed", "products", "products_of_block", "room", "unpacked"]
 
@@ -89,8 +89,7 @@ def _sums_of_block(typing_context: Any, weights: Any, x: Any, out: Any) -> Any:
             first, *others = (builder.load(column) for column in columns)
             for other in others:
                 first = builder.add(first, other)
-            place = builder.gep(views[2].data, [count.type(part * vector.count)])
-            builder.store(first, builder.bitcast(place, vector.as_pointer()), align=1)
+            stored(builder, views[2].data, count.type(part * vector.count), first)
         return context.get_dummy_value()
 
     return types.none(weights, x, out), generate
@@ -98,10 +97,7 @@ def _sums_of_block(typing_context: Any, weights: Any, x: Any, out: Any) -> Any:
 
 def _spread(builder: Any, data: Any, at: Any, vector: Any, kind: Any) -> Any:
     """Four bytes from a place on, over and over, as a vector of some kind."""
-    four = loaded(builder, data, at, _WORD)
-    alone = builder.insert_element(vector(ir.Undefined), four, _WORD(0))
-    repeated = builder.shuffle_vector(alone, vector(ir.Undefined), vector(None))
-    return builder.bitcast(repeated, kind)
+    return builder.bitcast(repeated(builder, loaded(builder, data, at, _WORD), vector.count), kind)
 
 
 def _fours(builder: Any, unsigned: Any, signed: Any, names: list[str]) -> Any:

@@ -1,4 +1,4 @@
-"""What intrinsics on vectors of integers share: the arrays they were given, and the instructions of the processor."""
+"""What intrinsics on vectors share: the arrays they were given, and the instructions of the processor."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba.core import cgutils as untyped_cgutils
 
-__all__ = ["cgutils", "instruction", "loaded", "opened", "widest"]
+__all__ = ["cgutils", "instruction", "loaded", "opened", "repeated", "stored", "widest"]
 
 cgutils: Any = untyped_cgutils
 Found = TypeVar("Found")
@@ -29,6 +29,18 @@ def widest(context: Any, known: Mapping[str, Found], otherwise: Found) -> Found:
 def loaded(builder: Any, data: Any, at: Any, kind: Any) -> Any:
     """A value of some kind from a place of an array on, whatever its alignment."""
     return builder.load(builder.bitcast(builder.gep(data, [at]), kind.as_pointer()), align=1)
+
+
+def stored(builder: Any, data: Any, at: Any, value: Any) -> None:
+    """The inverse of `loaded`."""
+    builder.store(value, builder.bitcast(builder.gep(data, [at]), value.type.as_pointer()), align=1)
+
+
+def repeated(builder: Any, value: Any, count: int) -> Any:
+    """A vector of a value, over and over."""
+    vector = ir.VectorType(value.type, count)
+    alone = builder.insert_element(vector(ir.Undefined), value, ir.IntType(32)(0))
+    return builder.shuffle_vector(alone, vector(ir.Undefined), ir.VectorType(ir.IntType(32), count)(None))
 
 
 def instruction(builder: Any, name: str, kind: Any, arguments: Sequence[Any]) -> Any:

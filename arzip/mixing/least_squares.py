@@ -56,7 +56,7 @@ class LeastSquares(NamedTuple):
     decays: np.ndarray  # float32 [2]: of a row's sums, of those of the rows above
     steps: np.ndarray  # int64 [2]: slope of the wavefront, period
     inputs: np.ndarray  # float32 [B, n, LANES]
-    about: np.ndarray  # float32 [B, 4, LANES]: centre, g, g t, prediction
+    about: np.ndarray  # float32 [B, 4, LANES]: centre; h, then g; g t; prediction
     row_sums: np.ndarray  # float32 [period, B, m, LANES]
     column_sums: np.ndarray  # float32 [slots, B, m, _MARGIN + LANES]
     factors: np.ndarray  # float32 [m, LANES]: to work in
