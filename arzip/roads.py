@@ -45,6 +45,7 @@ _PURE_MODEL, _GUIDED_MODEL = "photo-1", "photo-4"
 _PRIMER_LEVEL = 2  # levels below do without a primer
 _GUIDES_LEVEL = 2  # and with a single guide
 _NET_LEVEL = 4  # levels below do without a net
+_LEARNING_LEVEL = 7  # from here on a picture's net goes on learning
 _BROAD_LEVEL = 8  # levels from here on have more and broader guides, and all of a net learns however long the text
 _SMALL = 1 << 16  # bytes; ways are compared on all of a smaller block
 _TRIED = 1 << 14  # bytes of a larger block that ways are compared on, from its middle
@@ -123,7 +124,7 @@ class Road:
         if self.model is not None and self.model.gru is not None:
             ways += [self._engine(given) for given in Given if given.reads]
         if self.kind == "image":
-            photograph = Photograph(self.dtype, self.depth, _profile(level), self.model)
+            photograph = self._photograph()
             ways += [photograph, Ranked(photograph), Drawing(self.dtype, self.depth)]
         if self.kind == "audio":
             ways.append(Sound(self.dtype, level))
@@ -145,7 +146,7 @@ class Road:
         if not self.settings.adapt or not block.size:
             return []
         if self.kind == "image":
-            photograph = Photograph(self.dtype, self.depth, _profile(level), self.model)
+            photograph = self._photograph()
             ways: list[Way] = [photograph, Drawing(self.dtype, self.depth), self._engine(Given.NOTHING)]
             levels = sparse_levels(block)
             return ways if all(used is None for used in levels) else [*ways, Ranked(photograph, levels)]
@@ -155,6 +156,11 @@ class Road:
             return []
         given = [Given.NOTHING, *([Given.PRIMER] if level >= _PRIMER_LEVEL else [])]
         return [self._engine(each) for each in (*given, *(self._reading(block.size) if level >= _NET_LEVEL else []))]
+
+    def _photograph(self) -> Photograph:
+        """The picture engine at this level."""
+        level = self.settings.level
+        return Photograph(self.dtype, self.depth, _profile(level), self.model, level >= _LEARNING_LEVEL)
 
     def _engine(self, given: Given) -> Engine:
         """The byte engine; beside the caller's net, where one is to read."""

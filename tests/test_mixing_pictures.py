@@ -31,8 +31,8 @@ def guided() -> GuidedNet:
     return small_guided_net()
 
 
-def road(picture: np.ndarray, depth: int, profile: int, net: SmallNet | None) -> bytes:
-    payload, ideal = encode_picture(picture, depth, profile=profile, net=net)
+def road(picture: np.ndarray, depth: int, profile: int, net: SmallNet | None, learns: bool = False) -> bytes:
+    payload, ideal = encode_picture(picture, depth, profile=profile, net=net, learns=learns)
     np.testing.assert_array_equal(decode_picture(payload, picture.shape, depth, net), picture)
     assert 8 * len(payload) <= ideal * 1.0005 + 1e-3 * picture.size + 120
     return payload
@@ -45,6 +45,7 @@ def test_small_pictures_of_every_kind(shape: tuple[int, ...], profile: int, guid
     road(pixels, 8, profile, None)
     if profile == 1:
         road(pixels, 8, profile, guided.compiled())
+        road(pixels, 8, profile, guided.compiled(), learns=True)
 
 
 @settings(max_examples=25, deadline=None)
@@ -58,12 +59,15 @@ def test_every_depth(height: int, width: int, channels: int, depth: int, seed: i
     road(pixels, depth, int(seed % 2), None)
 
 
+@pytest.mark.parametrize("learns", [False, True])
 @pytest.mark.parametrize("piece", [1, 60, 1 << 20])
-def test_pieces_of_any_size_agree(piece: int, picture: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pieces_of_any_size_agree(
+    piece: int, learns: bool, picture: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
     net = small_guided_net().compiled()
-    reference = road(picture, 8, 1, net)
+    reference = road(picture, 8, 1, net, learns)
     monkeypatch.setattr(picture_engine, "_PIECE", piece)
-    assert encode_picture(picture, 8, profile=1, net=net)[0] == reference
+    assert encode_picture(picture, 8, profile=1, net=net, learns=learns)[0] == reference
 
 
 @pytest.mark.parametrize("profile", range(len(PROFILES)))
@@ -128,6 +132,8 @@ def test_damage_is_noticed_or_decodes_to_something_else(picture: np.ndarray) -> 
         decode_picture(bytes([99]) + payload[1:], picture.shape, 8, None)
     with pytest.raises(CorruptArchive):
         decode_picture(bytes([129]) + payload[1:], picture.shape, 8, None)
+    with pytest.raises(CorruptArchive):
+        decode_picture(bytes([65]) + payload[1:], picture.shape, 8, small_guided_net().compiled())
     for at in range(1, len(payload), 97):
         damaged = bytearray(payload)
         damaged[at] ^= 16

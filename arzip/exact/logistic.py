@@ -21,13 +21,17 @@ from numpy.typing import NDArray
 from arzip.compiled import allocating
 from arzip.exact.lookup import SIGMOID_LIMIT, SIGMOID_STEPS, exp2_table, sigmoid_table
 
-__all__ = ["FLOOR_BITS", "POINT", "SCALE_HIGH", "SCALE_LOW", "cumulative", "mixture", "sigmoid"]
+__all__ = ["FLOOR_BITS", "POINT", "SCALE_HIGH", "SCALE_LOW", "cumulative", "mixture", "sigmoid", "slopes"]
 
 POINT = 5  # binary point of the three integers
 SCALE_LOW, SCALE_HIGH = -4 * 32, 7 * 32  # log2 s at point 5: 1/16 .. 128
 _WEIGHT_SPAN = 16 * 32  # components 16 octaves below the heaviest are dropped
 FLOOR_BITS = 8  # per symbol, in units of 2**-30
 _Z_BITS = 16  # fraction of z between table entries
+
+_UNIT, _ARGUMENT = 2.0**-30, 2.0 ** -(_Z_BITS + 5)  # of sigmoids; of what they are taken of
+_FLOOR = 2.0**-22
+_LN2 = 0.6931471805599453
 
 _EXP2 = exp2_table(-_WEIGHT_SPAN, 0, 16)
 _RECIPROCAL = exp2_table(-SCALE_HIGH, -SCALE_LOW, _Z_BITS)
@@ -80,3 +84,39 @@ def cumulative(edge: int, levels: int, mean: NDArray[Any], weight: NDArray[Any],
             # (edge - 1/2 - m) / s: point 5 times 2**-16, where a step of the table is 1/32, so the units agree.
             total += weight[k] * sigmoid((at - mean[k]) * reciprocal[k])
     return (total >> 16) + (edge << FLOOR_BITS)
+
+
+@allocating
+def slopes(
+    value: int, levels: int, mean: NDArray[Any], weight: NDArray[Any], reciprocal: NDArray[Any], out: NDArray[Any]
+) -> None:
+    """out float32 [3 K]: the slopes of -ln P(value) by a net's integers (logits, means, log2 scales), times 32.
+
+    One fixed order of IEEE operations on doubles; sigmoids come from the table.
+    """
+    count = mean.shape[0]
+    total = _FLOOR
+    for k in range(count):
+        w, scale = weight[k] / 65536.0, reciprocal[k] / 65536.0
+        below, above, gap, spread = 0.0, 1.0, 0.0, 0.0
+        if value > 0:
+            z = ((value << POINT) - (1 << (POINT - 1)) - mean[k]) * reciprocal[k]
+            below = sigmoid(z) * _UNIT
+            slope = below * (1.0 - below)
+            gap -= slope
+            spread -= slope * (z * _ARGUMENT)
+        if value < levels - 1:
+            z = ((value << POINT) + (1 << (POINT - 1)) - mean[k]) * reciprocal[k]
+            above = sigmoid(z) * _UNIT
+            slope = above * (1.0 - above)
+            gap += slope
+            spread += slope * (z * _ARGUMENT)
+        share = w * (above - below)
+        total += share
+        out[k] = share
+        out[count + k] = w * scale * gap
+        out[2 * count + k] = _LN2 * w * spread
+    for k in range(count):
+        out[k] = _LN2 * (weight[k] / 65536.0 - out[k] / total)
+        out[count + k] = out[count + k] / total
+        out[2 * count + k] = out[2 * count + k] / total

@@ -20,10 +20,21 @@ from numpy.typing import NDArray
 from arzip.compiled import inlined
 from arzip.exact.vectors import cgutils, instruction, loaded, opened, repeated, stored, widest
 
-__all__ = ["MIDDLE", "made_up", "packed", "products", "products_of_block", "room", "unpacked"]
+__all__ = [
+    "MIDDLE",
+    "POSITIONS",
+    "made_up",
+    "packed",
+    "products",
+    "products_at",
+    "products_of_block",
+    "room",
+    "unpacked",
+]
 
 MIDDLE = 128  # what makes a signed operand unsigned; sums are then too large by this times the row's sum
 _OUTPUTS, _STEP = 16, 64  # outputs and bytes of a step
+POSITIONS = 4  # that share what is read of a matrix
 Packable = TypeVar("Packable", np.int8, np.int16)
 _STEPS = 4  # that go on side by side
 _BYTE, _SHORT, _WORD = ir.IntType(8), ir.IntType(16), ir.IntType(32)
@@ -32,6 +43,7 @@ _WIDTHS = {
     "avx2": (32, "llvm.x86.avx2.pmadd.ub.sw", "llvm.x86.avx2.pmadd.wd"),
     "ssse3": (16, "llvm.x86.ssse3.pmadd.ub.sw.128", "llvm.x86.sse2.pmadd.wd"),
 }
+_FOURS = {"avx512vnni": "llvm.x86.avx512.vpdpbusd.512"}  # of 64 bytes: multiplies, sums over four and adds at once
 
 
 def room(size: int) -> int:
@@ -95,6 +107,44 @@ def _sums_of_block(typing_context: Any, weights: Any, x: Any, out: Any) -> Any:
     return types.none(weights, x, out), generate
 
 
+def _sums_at_positions(typing_context: Any, weights: Any, x: Any, out: Any, first: Any) -> Any:
+    """The same of POSITIONS rows of x [POSITIONS, I] at once: out int32 [POSITIONS, O] from column `first` on."""
+    kind, multiply = (_BYTE, _fours) if weights.dtype == types.int8 else (_SHORT, _twos)
+    inputs = _WORD.width // kind.width
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        views, count = opened(context, builder, signature, arguments)
+        width, *names = widest(context, _WIDTHS, (16, "", ""))
+        at_once = widest(context, _FOURS, "") if width == _STEP and kind is _BYTE else ""
+        vector, taken = ir.VectorType(_WORD, width // 4), ir.VectorType(kind, inputs * width // 4)
+        parts = range(_STEP // width)
+        sums = [[cgutils.alloca_once_value(builder, vector(None)) for _ in parts] for _ in range(POSITIONS)]
+        wide, broad = (cgutils.unpack_tuple(builder, view.shape)[1] for view in views[1:])
+        with cgutils.for_range(builder, count) as loop:
+            start = builder.mul(loop.index, count.type(_OUTPUTS * inputs))
+            places = [builder.add(start, count.type(part * taken.count)) for part in parts]
+            read = [loaded(builder, views[0].data, place, taken) for place in places]
+            for position, totals in enumerate(sums):
+                at = builder.add(builder.mul(wide, count.type(position)), builder.mul(loop.index, count.type(inputs)))
+                operand = _spread(builder, views[1].data, at, vector, taken)
+                for part, into in enumerate(totals):
+                    total = builder.load(into)
+                    if at_once:
+                        operands = [total, *(builder.bitcast(each, vector) for each in (operand, read[part]))]
+                        builder.store(instruction(builder, at_once, vector, operands), into)
+                    else:
+                        builder.store(builder.add(total, multiply(builder, operand, read[part], names)), into)
+        column = context.cast(builder, arguments[3], signature.args[3], types.intp)
+        for position, totals in enumerate(sums):
+            row = builder.add(column, builder.mul(broad, count.type(position)))
+            for part, into in enumerate(totals):
+                place = builder.add(row, count.type(part * vector.count))
+                stored(builder, views[2].data, place, builder.load(into))
+        return context.get_dummy_value()
+
+    return types.none(weights, x, out, first), generate
+
+
 def _spread(builder: Any, data: Any, at: Any, vector: Any, kind: Any) -> Any:
     """Four bytes from a place on, over and over, as a vector of some kind."""
     return builder.bitcast(repeated(builder, loaded(builder, data, at, _WORD), vector.count), kind)
@@ -132,6 +182,7 @@ def _neighbours(builder: Any, products: Any, together: int) -> Any:
 
 
 products_of_block: Any = intrinsic(_sums_of_block)
+_products_of_block_at: Any = intrinsic(_sums_at_positions)
 
 
 @inlined
@@ -139,3 +190,10 @@ def products(weights: NDArray[Any], x: NDArray[Any], out: NDArray[Any]) -> None:
     """out int32 [O] = weights, packed, times x uint8 [I], or int16 for shorts; both have the room of whole steps."""
     for o in range(np.uintp(weights.shape[0])):
         products_of_block(weights[o], x, out[o * np.uintp(_OUTPUTS) :])
+
+
+@inlined
+def products_at(weights: NDArray[Any], x: NDArray[Any], out: NDArray[Any]) -> None:
+    """The same of POSITIONS rows: out int32 [POSITIONS, O] = weights, packed, times x [POSITIONS, I]."""
+    for o in range(np.uintp(weights.shape[0])):
+        _products_of_block_at(weights[o], x, out, o * np.uintp(_OUTPUTS))

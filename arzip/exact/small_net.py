@@ -15,15 +15,27 @@ import numpy as np
 
 from arzip.compiled import Integer, compiled, inlined
 from arzip.errors import ModelError
-from arzip.exact.packed import MIDDLE, made_up, packed, products, room
+from arzip.exact.packed import MIDDLE, POSITIONS, made_up, packed, products_at, room
 
-__all__ = ["SmallNet", "WorkSpace", "check_dense", "forward", "no_net", "small_net", "work_space"]
+__all__ = [
+    "HALF",
+    "HIGH",
+    "LIMIT",
+    "STREAM_TO_OPERAND",
+    "SmallNet",
+    "WorkSpace",
+    "check_dense",
+    "forward",
+    "no_net",
+    "small_net",
+    "work_space",
+]
 
 SUM_LIMIT = 1 << 24
-_STREAM_TO_OPERAND = 4  # bits between the points of the residual stream and of the products' operands
-_HALF = 1 << (_STREAM_TO_OPERAND - 1)
-_HIGH = 127
-_LIMIT = 32767  # of 16-bit streams and outputs
+STREAM_TO_OPERAND = 4  # bits between the points of the residual stream and of the products' operands
+HALF = 1 << (STREAM_TO_OPERAND - 1)
+HIGH = 127
+LIMIT = 32767  # of 16-bit streams and outputs
 
 
 class SmallNet(NamedTuple):
@@ -47,11 +59,11 @@ class SmallNet(NamedTuple):
 
 
 class WorkSpace(NamedTuple):
-    """What `forward` works in; one for each thread."""
+    """What `forward` works in, for POSITIONS at once; one for each thread."""
 
-    operand: np.ndarray  # uint8 [I or W]
-    total: np.ndarray  # int32 [W or O]
-    stream: np.ndarray  # int32 [W]
+    operand: np.ndarray  # uint8 [POSITIONS, I or W]
+    total: np.ndarray  # int32 [POSITIONS, W or O]
+    stream: np.ndarray  # int32 [POSITIONS, W]
 
 
 def no_net() -> SmallNet:
@@ -99,7 +111,7 @@ def _names(depth: int) -> list[str]:
 def _layer(tensors: dict[str, np.ndarray], name: str, *, fill: int, signed: bool) -> tuple[np.ndarray, np.ndarray]:
     """A dense layer's packed matrix, and bias and shift int32 [2, O], filled up with zeros."""
     weight, bias, shift = (tensors[f"{name}.{part}_q"] for part in ("weight", "bias", "shift"))
-    check_dense(weight, bias, shift, _HIGH)
+    check_dense(weight, bias, shift, HIGH)
     sums = np.zeros((2, max(fill, len(bias))), np.int32)
     rounding = bias + ((1 << shift) >> 1)
     sums[:, : len(bias)] = made_up(rounding, weight) if signed else rounding, shift
@@ -118,50 +130,59 @@ def check_dense(weight: np.ndarray, bias: np.ndarray, shift: np.ndarray, magnitu
 
 
 def work_space(net: SmallNet) -> WorkSpace:
-    """Room for one position."""
+    """Room for the positions that go through a net side by side."""
     units = net.sums.shape[3]
     return WorkSpace(
-        np.zeros(max(net.inputs, units), np.uint8),
-        np.zeros(max(units, room(net.outputs)), np.int32),
-        np.zeros(units, np.int32),
+        np.zeros((POSITIONS, max(net.inputs, units)), np.uint8),
+        np.zeros((POSITIONS, max(units, room(net.outputs))), np.int32),
+        np.zeros((POSITIONS, units), np.int32),
     )
 
 
 @inlined
-def _scaled(total: np.ndarray, sums: np.ndarray, o: Integer) -> Integer:
+def _scaled(total: np.ndarray, at: Integer, sums: np.ndarray, o: Integer) -> Integer:
     """A sum, rounded to the layer's output within 16 bits."""
-    value = np.int32(np.int32(total[o] + sums[0, o]) >> sums[1, o])
-    return min(max(value, np.int32(-_LIMIT)), np.int32(_LIMIT))
+    value = np.int32(np.int32(total[at, o] + sums[0, o]) >> sums[1, o])
+    return min(max(value, np.int32(-LIMIT)), np.int32(LIMIT))
 
 
 @inlined
 def _to_operand(stream: np.ndarray, operand: np.ndarray) -> None:
     """Rounds the stream to what enters a product."""
-    for o in range(np.uintp(stream.shape[0])):
-        value = np.int32(np.int32(stream[o] + np.int32(_HALF)) >> np.int32(_STREAM_TO_OPERAND))
-        operand[o] = min(max(value, np.int32(0)), np.int32(_HIGH))
+    for at in range(np.uintp(POSITIONS)):
+        for o in range(np.uintp(stream.shape[1])):
+            value = np.int32(np.int32(stream[at, o] + np.int32(HALF)) >> np.int32(STREAM_TO_OPERAND))
+            operand[at, o] = min(max(value, np.int32(0)), np.int32(HIGH))
 
 
 @compiled
 def forward(
     net: SmallNet, plane: Integer, features: np.ndarray, count: Integer, work: WorkSpace, out: np.ndarray
 ) -> None:
-    """out int32 [F, O] of features int8 [F, I] at the first `count` positions of a front."""
+    """out int32 [F, O] of features int8 [F, I] at the first `count` positions of a front.
+
+    Positions go through the net side by side; in the last step some may be idle.
+    """
     operand, total, stream = work.operand, work.total, work.stream
-    width, outputs = np.uintp(stream.shape[0]), np.uintp(net.last_sums.shape[2])
-    for at in range(np.uintp(count)):
-        for k in range(np.uintp(features.shape[1])):
-            operand[k] = np.uint8(np.int32(features[at, k]) + np.int32(MIDDLE))
-        products(net.first[plane], operand, total)
-        for o in range(width):
-            stream[o] = _scaled(total, net.sums[plane, 0], o)
+    width, outputs = np.uintp(stream.shape[1]), np.uintp(net.last_sums.shape[2])
+    for first in range(np.uintp(0), np.uintp(count), np.uintp(POSITIONS)):
+        taken = min(np.uintp(POSITIONS), np.uintp(count) - first)
+        for at in range(taken):
+            for k in range(np.uintp(features.shape[1])):
+                operand[at, k] = np.uint8(np.int32(features[first + at, k]) + np.int32(MIDDLE))
+        products_at(net.first[plane], operand, total)
+        for at in range(np.uintp(POSITIONS)):
+            for o in range(width):
+                stream[at, o] = _scaled(total, at, net.sums[plane, 0], o)
         for k in range(net.blocks.shape[1]):
             _to_operand(stream, operand)
-            products(net.blocks[plane, k], operand, total)
-            for o in range(width):
-                moved = np.int32(stream[o] + _scaled(total, net.sums[plane, k + 1], o))
-                stream[o] = min(max(moved, np.int32(-_LIMIT)), np.int32(_LIMIT))
+            products_at(net.blocks[plane, k], operand, total)
+            for at in range(np.uintp(POSITIONS)):
+                for o in range(width):
+                    moved = np.int32(stream[at, o] + _scaled(total, at, net.sums[plane, k + 1], o))
+                    stream[at, o] = min(max(moved, np.int32(-LIMIT)), np.int32(LIMIT))
         _to_operand(stream, operand)
-        products(net.last[plane], operand, total)
-        for o in range(outputs):
-            out[at, o] = _scaled(total, net.last_sums[plane], o)
+        products_at(net.last[plane], operand, total)
+        for at in range(taken):
+            for o in range(outputs):
+                out[first + at, o] = _scaled(total, at, net.last_sums[plane], o)

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba.core import cgutils as untyped_cgutils
+from numba.core import types
 
 __all__ = ["cgutils", "instruction", "loaded", "opened", "repeated", "stored", "widest"]
 
@@ -16,7 +17,10 @@ Found = TypeVar("Found")
 
 def opened(context: Any, builder: Any, signature: Any, arguments: Any) -> tuple[list[Any], Any]:
     """The arrays among an intrinsic's arguments, and the length of the first."""
-    views = [context.make_array(t)(context, builder, v) for t, v in zip(signature.args, arguments, strict=True)]
+    given = zip(signature.args, arguments, strict=True)
+    views = [
+        context.make_array(kind)(context, builder, value) for kind, value in given if isinstance(kind, types.Array)
+    ]
     return views, cgutils.unpack_tuple(builder, views[0].shape)[0]
 
 

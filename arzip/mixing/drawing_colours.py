@@ -13,6 +13,7 @@ from arzip.mixing.adaptive_maps import cell_learn, cell_probability
 from arzip.mixing.bit_histories import HISTORY_NEXT
 from arzip.mixing.drawing_mixing import certainty, code_bit, decide, learn_decision
 from arzip.mixing.drawing_state import DrawingState
+from arzip.mixing.magnitudes import bit_length
 from arzip.mixing.nonlinear import stretch
 from arzip.mixing.prefetch import prefetch
 from arzip.mixing.slots import hash_pair
@@ -185,9 +186,7 @@ def _match_inputs(s: DrawingState, colour: Integer) -> Integer:
     for m in range(at.MATCHES):
         place = work[at.MATCH_PLACE + m]
         length = work[at.MATCH_LENGTH + m]
-        step = np.int64(0)
-        while step < 15 and length > (1 << step):
-            step += 1
+        step = min(bit_length(max(length - 1, np.int64(0))), np.int64(15))
         agrees = np.int64(place > 0 and s.canvas[np.uintp(place)] == colour)
         heard = np.int64(place > 0) * (1 + agrees)
         cell = at.MATCH_CELLS + m * 1024 + (heard << 8 | step << 4 | (work[at.MATCH_MISSES + m] & 15))

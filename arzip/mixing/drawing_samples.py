@@ -13,6 +13,7 @@ from arzip.mixing.adaptive_maps import cell_learn, cell_probability
 from arzip.mixing.bit_histories import HISTORY_NEXT
 from arzip.mixing.drawing_mixing import certainty, code_bit, decide, learn_decision
 from arzip.mixing.drawing_state import DrawingState
+from arzip.mixing.magnitudes import bit_length
 from arzip.mixing.nonlinear import stretch
 from arzip.mixing.slots import NODES, find_slot, hash_pair
 
@@ -28,22 +29,12 @@ def _sample(pixel: Integer, channel: Integer, depth: Integer) -> Integer:
 
 
 @inlined
-def _size_class(value: Integer) -> Integer:
-    """Bits of a non-negative value."""
-    bits = np.int64(0)
-    while value > 0:
-        value >>= 1
-        bits += 1
-    return bits
-
-
-@inlined
 def _distance_class(distance: Integer) -> Integer:
     """Class 0 .. 255 of a signed distance, exact when small."""
     size = min(abs(distance), np.int64(1 << 16))
     step = size
     if size >= 48:
-        bits = _size_class(size)
+        bits = bit_length(size)
         step = 48 + (bits - 6) * 8 + ((size >> (bits - 4)) & 7)
     step = min(step, np.int64(127))
     return 128 + step if distance >= 0 else 127 - step
@@ -155,7 +146,7 @@ def _open_sample(s: DrawingState, channel: Integer, known: Integer, previous: In
     work[h + 16] = hash_pair(hash_pair(blended, followed), hash_pair(np.int64(channel == 0) * n, salt + 16))
     work[h + 17] = hash_pair(hash_pair(work[at.BLENDED + 1], known), salt + 17)
     activity = abs(w - nw) + abs(n - nw) + abs(n - ne) + abs(w - ww)
-    return min(_size_class(activity >> max(depth - 8, np.int64(0))), np.int64(9))
+    return min(bit_length(activity >> max(depth - 8, np.int64(0))), np.int64(9))
 
 
 @inlined

@@ -17,9 +17,10 @@ import numpy as np
 
 from arzip.compiled import Integer, compiled, inlined
 from arzip.mixing.guide import BEFORE, POINT, SLOPE, UP, Guide, front_rows, learn_plane, predict_plane
+from arzip.mixing.magnitudes import half_octaves
 from arzip.mixing.picture_plane import LEFT, RIGHT, TOP
 
-__all__ = ["FEATURES", "guide_fronts", "half_octaves", "look_at_plane"]
+__all__ = ["FEATURES", "guide_fronts", "look_at_plane"]
 
 FEATURES = 134
 _FURTHER_AT, _THIRD_AT = 51, 118  # where features begin of what lies further away, and of the third guide
@@ -34,18 +35,6 @@ _FURTHER = np.array([_FAR_ROWS, _FAR_COLUMNS], np.int64).T.copy()
 _NEAREST = 6
 _SIDES = 4
 _QUARTERED = 4  # of those further away, twice
-
-
-@inlined
-def half_octaves(value: Integer) -> Integer:
-    """2 log2(value), rounded down in halves; 0 for values below 2."""
-    found = np.int64(0)
-    while value >= 4:
-        value >>= 1
-        found += 2
-    if value >= 2:
-        found += 2 + (value & 1)
-    return found
 
 
 @inlined

@@ -12,8 +12,7 @@ import numpy as np
 
 from arzip.compiled import Integer, inlined
 from arzip.mixing.guide import BEFORE, POINT, UP
-from arzip.mixing.guided_features import half_octaves
-from arzip.mixing.picture_experts import signed_class
+from arzip.mixing.magnitudes import bit_length, half_octaves, signed_class
 from arzip.mixing.picture_plane import LEFT, TOP
 from arzip.mixing.picture_state import (
     BY_ERRORS,
@@ -44,26 +43,24 @@ def _pair(number: Integer, first: Integer, second: Integer) -> Integer:
 
 
 @inlined
-def _threshold(s: PictureState) -> Integer:
+def _threshold(s: PictureState, at: Integer) -> Integer:
     """Chooses threshold and width around the centre; returns the centre's fraction, -16 .. 15 in 1/32."""
-    last = s.expected.shape[0] - 1
-    mean = s.expected[last, MEAN]
+    last = s.expected.shape[1] - 1
+    mean = s.expected[at, last, MEAN]
     threshold = min(max((mean + (1 << (POINT - 1))) >> POINT, np.int64(0)), s.levels[0] - 2)
-    s.sample[THRESHOLD] = threshold
-    wanted = s.expected[last, STEEPNESS] * 7
-    bits = np.int64(0)
-    while bits < _WIDEST and (640 << bits) < wanted:  # steps of 0.7 times the mean |error|
-        bits += 1
-    s.sample[WIDTH_BITS] = bits
-    s.sample[ENERGY] = min(s.expected[last, CLASS], np.int64(ENERGIES // 2 - 1))
+    s.sample[at, THRESHOLD] = threshold
+    wanted = s.expected[at, last, STEEPNESS] * 7
+    bits = min(bit_length((wanted - 1) // 640), np.int64(_WIDEST))  # steps of 0.7 times the mean |error|
+    s.sample[at, WIDTH_BITS] = bits
+    s.sample[at, ENERGY] = min(s.expected[at, last, CLASS], np.int64(ENERGIES // 2 - 1))
     return min(max(mean - (threshold << POINT), np.int64(-16)), np.int64(15))
 
 
 @inlined
-def open_contexts(s: PictureState, y: Integer, x: Integer, c: Integer) -> None:
-    """Threshold, contexts and weight rows of the sample (y, x, c), from the experts' opinions and the plane."""
-    fraction = _threshold(s)
-    m, bits = s.sample[THRESHOLD], s.sample[WIDTH_BITS]
+def open_contexts(s: PictureState, at: Integer, y: Integer, x: Integer, c: Integer) -> None:
+    """Threshold, contexts and weight rows of the sample (y, x, c), row `at` of its front, from experts and plane."""
+    fraction = _threshold(s, at)
+    m, bits = s.sample[at, THRESHOLD], s.sample[at, WIDTH_BITS]
     p = s.plane
     planes = p.shape[2]
     row, column = y + TOP, x + LEFT
@@ -77,13 +74,13 @@ def open_contexts(s: PictureState, y: Integer, x: Integer, c: Integer) -> None:
     first_miss = np.int64(miss[here, there, 0]) if c > 0 else west_miss
     second_miss = np.int64(miss[here, there, 1]) if c > 1 else north_miss
     phase = (y & 1) * 2 + (x & 1)
-    spread = min(half_octaves(s.expected[s.expected.shape[0] - 1, STEEPNESS]), np.int64(31))
+    spread = min(half_octaves(s.expected[at, s.expected.shape[1] - 1, STEEPNESS]), np.int64(31))
     kind = (bits << 2) + c
-    gap = signed_class((s.expected[0, MEAN] - s.expected[s.expected.shape[0] - 2, MEAN]) >> 2)
-    s.sample[PHASE_ROW] = BY_PHASE + ((phase * 4 + c) * 16 + signed_class(fraction >> 1)) * PLACES
-    s.sample[ERRORS_ROW] = BY_ERRORS + ((signed_class(first_miss) * 16 + signed_class(second_miss)) * 4 + c) * 4
+    gap = signed_class((s.expected[at, 0, MEAN] - s.expected[at, s.expected.shape[1] - 2, MEAN]) >> 2)
+    s.sample[at, PHASE_ROW] = BY_PHASE + ((phase * 4 + c) * 16 + signed_class(fraction >> 1)) * PLACES
+    s.sample[at, ERRORS_ROW] = BY_ERRORS + ((signed_class(first_miss) * 16 + signed_class(second_miss)) * 4 + c) * 4
 
-    t = s.contexts
+    t = s.contexts[at]
     t[0] = _pair(1, kind * 32 + spread, fraction >> 2)
     around = (((west << 16) + north) << 16) + corner
     others = np.int64(0)
@@ -101,7 +98,7 @@ def open_contexts(s: PictureState, y: Integer, x: Integer, c: Integer) -> None:
         t[7] = _pair(8, m, west)
         t[8] = _pair(9, m, north)
         if planes > 1:
-            _first_of_three(s, row, column, m, west, north)
+            _first_of_three(s, at, row, column, m, west, north)
         else:
             t[9] = _pair(10, m - west, m - north)
             t[10] = _pair(11, m - north, north - corner)
@@ -109,14 +106,16 @@ def open_contexts(s: PictureState, y: Integer, x: Integer, c: Integer) -> None:
             t[12] = _pair(13, m, bits)
         t[13] = _pair(14, (west - corner) * 1024 + north - corner, m - west)
     else:
-        _later_of_three(s, row, column, c, m, kind, first_miss, second_miss)
+        _later_of_three(s, at, row, column, c, m, kind, first_miss, second_miss)
         t[13] = _pair(14, signed_class(first_miss) * 16 + signed_class(second_miss), spread * 16 + gap)
 
 
 @inlined
-def _first_of_three(s: PictureState, row: Integer, column: Integer, m: Integer, west: Integer, north: Integer) -> None:
+def _first_of_three(
+    s: PictureState, at: Integer, row: Integer, column: Integer, m: Integer, west: Integer, north: Integer
+) -> None:
     """Contexts of a first plane: which of its values go with the colour differences of the neighbours."""
-    p, t = s.plane, s.contexts
+    p, t = s.plane, s.contexts[at]
     west1, west2 = np.int64(p[row, column - 1, 1]) - west, np.int64(p[row, column - 1, 2]) - west
     north1, north2 = np.int64(p[row - 1, column, 1]) - north, np.int64(p[row - 1, column, 2]) - north
     t[9] = _pair(10, m, west1 * 1024 + west2)
@@ -128,6 +127,7 @@ def _first_of_three(s: PictureState, row: Integer, column: Integer, m: Integer, 
 @inlined
 def _later_of_three(
     s: PictureState,
+    at: Integer,
     row: Integer,
     column: Integer,
     c: Integer,
@@ -137,7 +137,7 @@ def _later_of_three(
     second_miss: Integer,
 ) -> None:
     """Contexts of a later plane: exact values and exact steps of the planes that are known here."""
-    p, t = s.plane, s.contexts
+    p, t = s.plane, s.contexts[at]
     west, north = m - np.int64(p[row, column - 1, c]), m - np.int64(p[row - 1, column, c])
     first, near = np.int64(p[row, column, 0]), np.int64(p[row, column, c - 1])
     first_west, first_north = first - np.int64(p[row, column - 1, 0]), first - np.int64(p[row - 1, column, 0])

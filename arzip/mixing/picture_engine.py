@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arzip.coding.compiled_coder import closed, start, words_of
+from arzip.exact.learning_net import new_learning_net
 from arzip.exact.small_net import SmallNet, no_net, work_space
 from arzip.fronts import front_starts
 from arzip.mixing.guide import SLOPE, Profile, new_guide
@@ -31,17 +32,28 @@ class PictureEngine:
     """The state of one engine for one tile [H, W, C], C 1 or 3, in one direction."""
 
     def __init__(
-        self, shape: tuple[int, int, int], *, depth: int, profile: Profile, net: SmallNet | None, words: bytes = b""
+        self,
+        shape: tuple[int, int, int],
+        *,
+        depth: int,
+        profile: Profile,
+        net: SmallNet | None,
+        learns: bool = False,
+        words: bytes = b"",
     ) -> None:
-        """`net` says mixtures of logistics, three numbers a component; `words` are what is to be read, for decoding."""
+        """`net` says mixtures of logistics, three numbers a component, and goes on learning if it `learns`.
+
+        `words` are what is to be read, for decoding.
+        """
         height, width, planes = shape
         self._shape, self._net = shape, net if net is not None else no_net()
         self._guide = new_guide(height, width, planes, depth=depth, profile=profile)
-        self._state = new_picture_state(self._guide, depth=depth, components=self._net.outputs // 3)
+        most = min(height, width // SLOPE + 1)
+        self._state = new_picture_state(self._guide, depth=depth, components=self._net.outputs // 3, most=most)
+        self._learner = new_learning_net(self._net if learns else no_net(), most)
         self._starts = front_starts(height, width, SLOPE)
         self._words = words_of(words)
         self._coder = start(self._words)
-        most = min(height, width // SLOPE + 1)
         self._space = FrontSpace(
             means=np.zeros((most, len(profile.first)), np.int32),
             features=np.zeros((most, self._net.inputs), np.int8),
@@ -80,4 +92,4 @@ class PictureEngine:
         return closed(self._coder, self._words)
 
     def _walk(self, bits: Bits, begin: int, end: int, symbols: NDArray[np.int32]) -> None:
-        walk(self._guide, self._state, self._net, bits, begin, end, self._space, symbols)
+        walk(self._guide, self._state, self._net, self._learner, bits, begin, end, self._space, symbols)

@@ -2,8 +2,8 @@
 
     for each front, for each plane:   guides -> net -> code, sample by sample -> guides learn
 
-Within a front the samples of a plane are coded from the top row down; each is learned before the next is opened, since
-only guides and net have to look at a whole front at once.
+Within a front the samples of a plane are coded from the top row down. What is known of them beforehand is laid down for
+all at once, so that memory can be asked for a sample ahead; counts and mixers learn from each before the next is coded.
 """
 
 from __future__ import annotations
@@ -13,13 +13,15 @@ from typing import NamedTuple
 import numpy as np
 
 from arzip.compiled import Integer, compiled, inlined
+from arzip.exact.learning_net import LearningNet, learn, read
+from arzip.exact.logistic import slopes
 from arzip.exact.small_net import SmallNet, WorkSpace, forward
 from arzip.mixing.guide import BEFORE, SLOPE, UP, Guide, front_rows, learn_plane, predict_plane
 from arzip.mixing.guided_features import look_at_plane
 from arzip.mixing.picture_contexts import open_contexts
 from arzip.mixing.picture_experts import learn_experts, open_experts
 from arzip.mixing.picture_state import THRESHOLD, PictureState
-from arzip.mixing.picture_tree import Bits, code_value
+from arzip.mixing.picture_tree import Bits, code_value, fetch
 
 __all__ = ["FrontSpace", "walk"]
 
@@ -38,19 +40,35 @@ class FrontSpace(NamedTuple):
 def _code_plane(
     s: PictureState, bits: Bits, front: Integer, c: Integer, space: FrontSpace, symbols: np.ndarray
 ) -> None:
-    """Codes plane c of a front, row by row."""
+    """Codes plane c of a front, row by row, once all that is known of its rows is laid down."""
     first, last = front_rows(front, np.int64(symbols.shape[0]), np.int64(symbols.shape[1]))
     for y in range(first, last):
-        x = front - SLOPE * y
-        i = y - first
-        open_experts(s, y, x, c, space.means[i], space.outputs[i], np.int64(space.base[i]))
-        open_contexts(s, y, x, c)
-        value = code_value(s, bits, c, np.int64(symbols[y, x, c]))
-        symbols[y, x, c] = value
+        x, at = front - SLOPE * y, y - first
+        open_experts(s, at, y, x, c, space.means[at], space.outputs[at], np.int64(space.base[at]))
+        open_contexts(s, at, y, x, c)
+    fetch(s, np.int64(0))
+    for y in range(first, last):
+        x, at = front - SLOPE * y, y - first
+        fetch(s, min(at + 1, last - first - 1))
+        symbols[y, x, c] = code_value(s, bits, at, c, np.int64(symbols[y, x, c]))
         if bits.ends.shape[0] > 0:
             bits.ends[y, x, c] = bits.state[0]
-        learn_experts(s, y, x, c, value)
-        s.misses[y + UP, x + BEFORE, c] = value - s.sample[THRESHOLD]
+    for y in range(first, last):
+        x, at = front - SLOPE * y, y - first
+        value = np.int64(symbols[y, x, c])
+        learn_experts(s, at, y, x, c, value)
+        s.misses[y + UP, x + BEFORE, c] = value - s.sample[at, THRESHOLD]
+
+
+@inlined
+def _teach(s: PictureState, learner: LearningNet, front: Integer, c: Integer, symbols: np.ndarray) -> None:
+    """Lets the net learn from plane c of a front, which it has read."""
+    first, last = front_rows(front, np.int64(symbols.shape[0]), np.int64(symbols.shape[1]))
+    for y in range(first, last):
+        at, mixture = y - first, s.mixture[y - first]
+        value = np.int64(symbols[y, front - SLOPE * y, c])
+        slopes(value, s.levels[0], mixture[0], mixture[1], mixture[2], learner.slopes[at])
+    learn(learner, c, last - first)
 
 
 @compiled
@@ -58,6 +76,7 @@ def walk(
     g: Guide,
     s: PictureState,
     net: SmallNet,
+    learner: LearningNet,
     bits: Bits,
     begin: Integer,
     end: Integer,
@@ -73,6 +92,11 @@ def walk(
             predict_plane(g, c, front, space.means)
             if net.last.shape[0] > 0:
                 look_at_plane(g, c, front, space.means, space.features, space.base)
-                forward(net, c, space.features, last - first, space.work, space.outputs)
+                if learner.steps.shape[0] > 0:
+                    read(learner, c, space.features, last - first, space.outputs)
+                else:
+                    forward(net, c, space.features, last - first, space.work, space.outputs)
             _code_plane(s, bits, front, c, space, symbols)
+            if learner.steps.shape[0] > 0:
+                _teach(s, learner, front, c, symbols)
             learn_plane(g, c, front, space.means, symbols)

@@ -42,14 +42,17 @@ FINAL_ROWS = FINAL_BY_ENERGY + (ENERGIES // 2) * PLACES
 # mean |error| in 1/64; class of energy; context of the mean error
 MEAN, STEEPNESS, CLASS, BIAS = range(4)
 
-# sample, int64 [SAMPLE_FIELDS]: what is known about the sample that is being coded
-THRESHOLD, WIDTH_BITS, ENERGY, PHASE_ROW, ERRORS_ROW, SEEN, SAMPLE_FIELDS = range(7)
+# sample, of each row of a front: what is known about the sample that is being coded
+THRESHOLD, WIDTH_BITS, ENERGY, PHASE_ROW, ERRORS_ROW, SAMPLE_FIELDS = range(6)
 
 _ONE = 65536
 
 
 class PictureState(NamedTuple):
-    """All arrays of one engine for planes coded together: E experts, net included, of which S are guides."""
+    """All arrays of one engine for planes coded together: E experts, net included, of which S are guides.
+
+    A front has F rows at most, of which all that is known before they are coded is laid down at once.
+    """
 
     plane: np.ndarray  # int32: the guide's
     guided: np.ndarray  # int32 [H + UP, W + BEFORE + AFTER, C, S]: the guide's errors, in 1/32
@@ -58,10 +61,10 @@ class PictureState(NamedTuple):
     misses: np.ndarray  # int32, the same shape: value minus threshold, in levels
     scales: np.ndarray  # int64 [S + 1, C, ENERGIES, 2]: sum and count of |error|, in 1/64; the centre's last
     biases: np.ndarray  # int64 [S, C, BIASES, 2]: sum and count of errors, in 1/32
-    expected: np.ndarray  # int64 [S + 1, 4]: for this sample MEAN, STEEPNESS, CLASS, BIAS; the centre's last
-    mixture: np.ndarray  # int64 [3, K]: the net's means, weights, reciprocal scales
+    expected: np.ndarray  # int64 [F, S + 1, 4]: MEAN, STEEPNESS, CLASS, BIAS; the centre's last
+    mixture: np.ndarray  # int64 [F, 3, K]: the net's means, weights, reciprocal scales
     ends: np.ndarray  # int64 [3, E]: each expert's mass below the interval's low end, its high end, the threshold
-    contexts: np.ndarray  # int64 [CONTEXTS]: hashes
+    contexts: np.ndarray  # int64 [F, CONTEXTS]: hashes
     cells: np.ndarray  # uint32, in lines of 16: probability (from one half) 16, experience 6, check 10 bits
     places: np.ndarray  # int64 [CONTEXTS]: the cells that spoke
     inputs: np.ndarray  # int32 [1, I]
@@ -69,11 +72,12 @@ class PictureState(NamedTuple):
     final: np.ndarray  # int32 [FINAL_ROWS, SELECTORS]
     blends: np.ndarray  # int64 [3, SELECTORS]: weight rows, stretched opinions, probabilities
     knots: np.ndarray  # uint16: refining maps
-    sample: np.ndarray  # int64 [SAMPLE_FIELDS]
+    sample: np.ndarray  # int64 [F, SAMPLE_FIELDS]
+    seen: np.ndarray  # int64 [1]: samples
 
 
-def new_picture_state(guide: Guide, *, depth: int, components: int) -> PictureState:
-    """An engine that has seen nothing, beside a guide, with a net of `components` logistics or 0."""
+def new_picture_state(guide: Guide, *, depth: int, components: int, most: int) -> PictureState:
+    """An engine that has seen nothing, beside a guide and a net of `components` logistics or 0, for `most` rows."""
     rows, columns, planes, guides = guide.errors.shape
     experts = guides + (components > 0)
     inputs = -(-(experts + 2 * CONTEXTS + 1) // 8) * 8
@@ -95,10 +99,10 @@ def new_picture_state(guide: Guide, *, depth: int, components: int) -> PictureSt
         misses=np.zeros((rows, columns, planes), np.int32),
         scales=scales,
         biases=np.zeros((guides, planes, BIASES, 2), np.int64),
-        expected=np.zeros((guides + 1, 4), np.int64),
-        mixture=np.zeros((3, components), np.int64),
+        expected=np.zeros((most, guides + 1, 4), np.int64),
+        mixture=np.zeros((most, 3, components), np.int64),
         ends=np.zeros((3, experts), np.int64),
-        contexts=np.zeros(CONTEXTS, np.int64),
+        contexts=np.zeros((most, CONTEXTS), np.int64),
         cells=aligned_zeros(1 << cell_bits, np.uint32),
         places=np.zeros(CONTEXTS, np.int64),
         inputs=np.zeros((1, inputs), np.int32),
@@ -106,5 +110,6 @@ def new_picture_state(guide: Guide, *, depth: int, components: int) -> PictureSt
         final=np.full((FINAL_ROWS, SELECTORS), _ONE // SELECTORS, np.int32),
         blends=np.zeros((3, SELECTORS), np.int64),
         knots=new_refining_map(REFINERS * REFINER_CONTEXTS),
-        sample=np.zeros(SAMPLE_FIELDS, np.int64),
+        sample=np.zeros((most, SAMPLE_FIELDS), np.int64),
+        seen=np.zeros(1, np.int64),
     )
