@@ -1,7 +1,7 @@
 """Pictures through the adaptive engine, with a net's opinion where there is one: encode and decode side by side.
 
     payload = engine u8, then for every group of planes its words; all but the last with their length before them
-    engine  = profile, plus 128 with a net, plus 64 with one that goes on learning
+    engine  = profile, plus 128 with a net, plus 32 times the pace at which it goes on learning
 
 Colours are coded together, green first, then alpha as a gray picture of its own.
 """
@@ -25,23 +25,23 @@ from arzip.mixing.picture_engine import PictureEngine
 
 __all__ = ["decode_picture", "encode_picture", "picture_code_lengths", "picture_predictions"]
 
-_WITH_NET, _LEARNS = 128, 64
+_WITH_NET, _PACE, _PACES = 128, 5, 3
 
 
 def encode_picture(
-    block: NDArray[Any], depth: int, *, profile: int, net: SmallNet | None, learns: bool = False
+    block: NDArray[Any], depth: int, *, profile: int, net: SmallNet | None, pace: int = 0
 ) -> tuple[bytes, float]:
     """The payload of a tile uint8 or uint16 [H, W, C] and the engine's own code length in bits.
 
-    `net` takes 8 bits only, and goes on learning if it `learns`; None does without.
+    `net` takes 8 bits only, and goes on learning from one part in `pace` of the picture; None does without.
     """
-    with_net = 0 if net is None else _WITH_NET | (_LEARNS if learns else 0)
+    with_net = 0 if net is None else _WITH_NET | pace << _PACE
     payload, bits = bytes([profile | with_net]), 0.0
     groups = PLANES[block.shape[2]]
     for planes in groups:
         symbols = np.ascontiguousarray(block[..., planes], dtype=np.int32)
         encoder = Encoder()
-        for p, x in _decisions(symbols, depth, profile, net, learns):
+        for p, x in _decisions(symbols, depth, profile, net, pace):
             encoder.write(p, x)
             bits += float(ideal_bits(p, x).sum())
         words = encoder.finish()
@@ -52,8 +52,8 @@ def encode_picture(
 def decode_picture(payload: bytes, shape: tuple[int, ...], depth: int, net: SmallNet | None) -> NDArray[np.int32]:
     """The tile int32 [H, W, C] of a payload; raises CorruptArchive."""
     code = payload[0] if payload else 255
-    profile, with_net, learns = code & (_LEARNS - 1), bool(code & _WITH_NET), bool(code & _LEARNS)
-    if profile >= len(PROFILES) or (with_net and net is None) or (learns and not with_net):
+    profile, with_net, pace = code & ((1 << _PACE) - 1), bool(code & _WITH_NET), code >> _PACE & _PACES
+    if profile >= len(PROFILES) or (with_net and net is None) or (pace and not with_net):
         raise CorruptArchive("a frame names an engine that this version of arzip does not have")
     fields = Fields(payload[1:])
     tile = np.zeros(shape, np.int32)
@@ -63,12 +63,12 @@ def decode_picture(payload: bytes, shape: tuple[int, ...], depth: int, net: Smal
         if len(words) % 4:
             raise CorruptArchive("a coded stream is not a whole number of words: the archive is damaged")
         group = shape[0], shape[1], len(planes)
-        tile[..., planes] = _read(group, depth, profile, net if with_net else None, learns, words)
+        tile[..., planes] = _read(group, depth, profile, net if with_net else None, pace, words)
     return tile
 
 
 def picture_code_lengths(
-    block: NDArray[Any], depth: int, *, profile: int, net: SmallNet | None, learns: bool = False
+    block: NDArray[Any], depth: int, *, profile: int, net: SmallNet | None, pace: int = 0
 ) -> NDArray[np.float64]:
     """What each sample of `encode_picture` costs in bits, [H, W, C]."""
     lengths = np.zeros(block.shape)
@@ -76,7 +76,7 @@ def picture_code_lengths(
         symbols = np.ascontiguousarray(block[..., planes], dtype=np.int32)
         ends = np.zeros(symbols.shape, np.int64)
         group = np.zeros(symbols.shape)
-        for p, x in _decisions(symbols, depth, profile, net, learns, ends):
+        for p, x in _decisions(symbols, depth, profile, net, pace, ends):
             # A run's samples are those that were told a count just now; every sample takes a decision at least.
             here = np.nonzero(ends)
             order = np.argsort(ends[here])
@@ -88,11 +88,11 @@ def picture_code_lengths(
 
 
 def picture_predictions(
-    block: NDArray[Any], depth: int, *, profile: int, net: SmallNet | None, learns: bool = False
+    block: NDArray[Any], depth: int, *, profile: int, net: SmallNet | None, pace: int = 0
 ) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int32]]]:
     """What `encode_picture` hands to the coder."""
     for planes in PLANES[block.shape[2]]:
-        yield from _decisions(np.ascontiguousarray(block[..., planes], dtype=np.int32), depth, profile, net, learns)
+        yield from _decisions(np.ascontiguousarray(block[..., planes], dtype=np.int32), depth, profile, net, pace)
 
 
 def _decisions(
@@ -100,20 +100,20 @@ def _decisions(
     depth: int,
     profile: int,
     net: SmallNet | None,
-    learns: bool,
+    pace: int,
     ends: NDArray[np.int64] | None = None,
 ) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int32]]]:
     """Every decision of planes [H, W, C] coded together, in order, piece by piece; `ends` as the engine's."""
     height, width, planes = symbols.shape
-    engine = PictureEngine((height, width, planes), depth=depth, profile=PROFILES[profile], net=net, learns=learns)
+    engine = PictureEngine((height, width, planes), depth=depth, profile=PROFILES[profile], net=net, pace=pace)
     yield from engine.write(symbols, ends)
 
 
 def _read(
-    shape: tuple[int, int, int], depth: int, profile: int, net: SmallNet | None, learns: bool, words: bytes
+    shape: tuple[int, int, int], depth: int, profile: int, net: SmallNet | None, pace: int, words: bytes
 ) -> NDArray[np.int32]:
     """The planes [H, W, C] that `_decisions` made the words of."""
-    engine = PictureEngine(shape, depth=depth, profile=PROFILES[profile], net=net, learns=learns, words=words)
+    engine = PictureEngine(shape, depth=depth, profile=PROFILES[profile], net=net, pace=pace, words=words)
     symbols = engine.read()
     if not engine.closed():
         raise CorruptArchive("a coded stream contradicts its model: the archive is damaged")

@@ -162,13 +162,13 @@ class Net:
 
 @dataclass(frozen=True)
 class Photograph:
-    """Guides, counts, and a net where there is one for the picture's kind and level, which may go on learning."""
+    """Guides, counts, and a net where there is one, which may go on learning at a pace (see `PictureEngine`)."""
 
     dtype: np.dtype[Any]
     depth: int
     profile: int
     model: store.Loaded | None
-    learns: bool
+    pace: int
     number = 3
 
     @property
@@ -178,7 +178,7 @@ class Photograph:
     def encode(self, block: NDArray[Any]) -> Coded:
         from arzip.pictures import encode_picture
 
-        payload, ideal = encode_picture(block, self.depth, profile=self.profile, net=self._net, learns=self.learns)
+        payload, ideal = encode_picture(block, self.depth, profile=self.profile, net=self._net, pace=self.pace)
         return Coded(self.number, payload, self.model.id if self.model is not None else "picture", ideal)
 
     def decode(self, payload: bytes, shape: tuple[int, ...]) -> NDArray[Any]:
@@ -189,12 +189,12 @@ class Photograph:
     def code_lengths(self, block: NDArray[Any]) -> NDArray[np.float64]:
         from arzip.pictures import picture_code_lengths
 
-        return picture_code_lengths(block, self.depth, profile=self.profile, net=self._net, learns=self.learns)
+        return picture_code_lengths(block, self.depth, profile=self.profile, net=self._net, pace=self.pace)
 
     def predictions(self, block: NDArray[Any]) -> Decisions:
         from arzip.pictures import picture_predictions
 
-        return picture_predictions(block, self.depth, profile=self.profile, net=self._net, learns=self.learns)
+        return picture_predictions(block, self.depth, profile=self.profile, net=self._net, pace=self.pace)
 
 
 @dataclass(frozen=True)

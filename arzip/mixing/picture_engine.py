@@ -38,19 +38,19 @@ class PictureEngine:
         depth: int,
         profile: Profile,
         net: SmallNet | None,
-        learns: bool = False,
+        pace: int = 0,
         words: bytes = b"",
     ) -> None:
-        """`net` says mixtures of logistics, three numbers a component, and goes on learning if it `learns`.
+        """`net` says mixtures of logistics, three numbers a component; `words` are what is to be read, for decoding.
 
-        `words` are what is to be read, for decoding.
+        It goes on learning, from one part in `pace` of the fronts; not at all if that is 0.
         """
         height, width, planes = shape
         self._shape, self._net = shape, net if net is not None else no_net()
         self._guide = new_guide(height, width, planes, depth=depth, profile=profile)
         most = min(height, width // SLOPE + 1)
         self._state = new_picture_state(self._guide, depth=depth, components=self._net.outputs // 3, most=most)
-        self._learner = new_learning_net(self._net if learns else no_net(), most)
+        self._pace, self._learner = max(pace, 1), new_learning_net(self._net if pace else no_net(), most)
         self._starts = front_starts(height, width, SLOPE)
         self._words = words_of(words)
         self._coder = start(self._words)
@@ -92,4 +92,4 @@ class PictureEngine:
         return closed(self._coder, self._words)
 
     def _walk(self, bits: Bits, begin: int, end: int, symbols: NDArray[np.int32]) -> None:
-        walk(self._guide, self._state, self._net, self._learner, bits, begin, end, self._space, symbols)
+        walk(self._guide, self._state, self._net, self._learner, self._pace, bits, begin, end, self._space, symbols)

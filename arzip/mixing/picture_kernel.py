@@ -77,13 +77,17 @@ def walk(
     s: PictureState,
     net: SmallNet,
     learner: LearningNet,
+    pace: Integer,
     bits: Bits,
     begin: Integer,
     end: Integer,
     space: FrontSpace,
     symbols: np.ndarray,
 ) -> None:
-    """Codes the fronts begin .. end - 1; symbols int32 [H, W, C] are known, or written as they are read."""
+    """Codes the fronts begin .. end - 1; symbols int32 [H, W, C] are known, or written as they are read.
+
+    The net learns from two fronts of every 2 `pace`: from even columns and odd ones.
+    """
     for front in range(begin, end):
         first, last = front_rows(front, np.int64(symbols.shape[0]), np.int64(symbols.shape[1]))
         if first >= last:
@@ -97,6 +101,6 @@ def walk(
                 else:
                     forward(net, c, space.features, last - first, space.work, space.outputs)
             _code_plane(s, bits, front, c, space, symbols)
-            if learner.steps.shape[0] > 0:
+            if learner.steps.shape[0] > 0 and (front >> 1) % pace == 0:
                 _teach(s, learner, front, c, symbols)
             learn_plane(g, c, front, space.means, symbols)
