@@ -311,9 +311,10 @@ def decode_frame(body: bytes, shape: tuple[int, ...] | None, road: roads.Road) -
 # --------------------------------------------------------------------------------------------------------- shared
 
 
-def _plain(block: NDArray[Any]) -> bytes:
-    """The symbols of a block as little-endian bytes, C order."""
-    return block.astype(block.dtype.newbyteorder("<"), copy=False).tobytes()
+def _plain(block: NDArray[Any]) -> memoryview:
+    """The symbols of a block as little-endian bytes, C order; the block's own memory where that is what it holds."""
+    ordered = np.ascontiguousarray(block, block.dtype.newbyteorder("<"))
+    return ordered.reshape(-1).view(np.uint8).data
 
 
 @contextmanager

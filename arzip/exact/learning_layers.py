@@ -8,7 +8,8 @@ and needs no memory of every weight. Weights keep eight more bits than they were
 products of shorts sum in 32 bits whatever they become. Errors go back through the weights as they were trained, in 8
 bits.
 
-Errors and root mean squares are IEEE single precision in one fixed order, all else are sums of integers.
+Errors and root mean squares are IEEE single precision in one fixed order, all else are sums of integers. None fades to
+a denormal number, which some processors are told to take for zero.
 
 [1] https://arxiv.org/abs/1412.6980
 """
@@ -24,7 +25,7 @@ from arzip.compiled import Integer, Real, inlined
 from arzip.exact.packed import MIDDLE, POSITIONS, made_up, packed, products_at, room
 from arzip.exact.small_net import LIMIT
 
-__all__ = ["FINER", "WINDOW", "Layers", "Room", "go_back", "move", "new_layers", "new_room", "summed"]
+__all__ = ["FINER", "TINY", "WINDOW", "Layers", "Room", "go_back", "move", "new_layers", "new_room", "summed"]
 
 WINDOW = 32  # positions between two steps, at most
 FINER = 8  # more fractional bits of weights
@@ -35,7 +36,8 @@ _ERROR_POINT, _MOST_ERROR = 8, 4095  # of normalised errors: +-16
 _NORMAL_POINT, _MOST_NORMAL = 7, 4095  # of normalised operands: +-32
 _LEAST_ERROR, _LEAST_OPERAND = np.float32(2.0**-24), np.float32(2.0**-4)  # added to root mean squares
 _LARGEST_BIAS = 1 << 44
-_TINY = 0x21800000  # the bits of 2^-60
+TINY, _TINY_BITS = np.float32(2.0**-40), 0x2B800000  # smaller errors are none
+_FADED = np.float32(2.0**-90)  # added to squares
 _OUTPUTS = 16  # that products take together
 
 
@@ -142,7 +144,7 @@ def go_back(layers: Layers, n: Integer, into: Room, errors: np.ndarray, out: np.
             wrong, operand = errors[first + at], into.unsigned[at]
             for o in range(outputs):
                 scales[o] = np.float32(wrong[o] * units[o])
-            most = np.int32(_TINY)
+            most = np.int32(_TINY_BITS)
             for o in range(outputs):
                 most = max(most, np.int32(bits[o] & np.int32(0x7FFFFFFF)))
             bits[outputs] = most
@@ -170,7 +172,8 @@ def _bounded(value: Real, most: Integer) -> Integer:
 def _scale(squares: np.ndarray, found: np.ndarray, part: Real, share: Real, least: Real) -> None:
     """Counts sums of squares among the mean ones, and leaves one over their roots in their place."""
     for o in range(np.uintp(squares.shape[0])):
-        squares[o] = np.float32(squares[o] + np.float32(np.float32(np.float32(found[o] * part) - squares[o]) * share))
+        new = np.float32(np.float32(found[o] * part) + _FADED)
+        squares[o] = np.float32(squares[o] + np.float32(np.float32(new - squares[o]) * share))
         found[o] = np.divide(np.float32(1.0), np.float32(np.sqrt(squares[o]) + least))
 
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from arzip.compiled import Integer, compiled, inlined
-from arzip.exact.learning_layers import FINER, WINDOW, Layers, Room, go_back, move, new_layers, new_room, summed
+from arzip.exact.learning_layers import FINER, TINY, WINDOW, Layers, Room, go_back, move, new_layers, new_room, summed
 from arzip.exact.packed import POSITIONS, room, unpacked
 from arzip.exact.small_net import HALF, HIGH, LIMIT, STREAM_TO_OPERAND, SmallNet
 
@@ -136,7 +136,8 @@ def learn(net: LearningNet, plane: Integer, count: Integer) -> None:
         errors[:] = np.float32(0.0)
         for t in range(np.uintp(taken)):
             for o in range(np.uintp(net.slopes.shape[1])):
-                errors[t, o] = net.slopes[begin + t, o]
+                slope = net.slopes[begin + t, o]
+                errors[t, o] = slope if abs(slope) >= TINY else np.float32(0.0)
         go_back(net.last, plane, net.room, errors, said)
         move(net.last, plane, net.room, errors, net.operands[depth, begin:], taken, steps)
         errors[:] = np.float32(0.0)
