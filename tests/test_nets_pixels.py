@@ -27,12 +27,22 @@ TOKENS = {"span": 4, "margin": [0, 1, 0, 0], "above": 2, "aside": 2, "channels":
 NEAR = {"near": 7, "reach": 2}  # all of the row above
 SIZES = {"variables": D, "rows": ROWS, "order": "raster", **TOKENS}
 WHOLE = {**TOKENS, "margin": [0, 0, 0, 0], "reach": 1}
+CELLS = {
+    "span": 4,
+    "margin": [0, 0, 0, 0],
+    "above": 2,
+    "aside": 2,
+    "width": 12,
+    "hidden": 6,
+    "layers": 2,
+    "dropout": 0.1,
+}
 NETS: dict[str, Callable[[], OrderedNet]] = {
     "pixelcnn": lambda: PixelCNN(**SIZES, width=12),
     "pixelcnn, pixels": lambda: PixelCNN(**{**SIZES, "span": 1}, width=12),
     "gated": lambda: GatedPixelCNN(**SIZES, **NEAR),
     "gated, pixels": lambda: GatedPixelCNN(**{**SIZES, "span": 1}, **NEAR),
-    "multiscale": lambda: Multiscale(variables=D, rows=ROWS, small={**WHOLE, "span": 2}, large=WHOLE),
+    "multiscale": lambda: Multiscale(variables=D, rows=ROWS, small={**CELLS, "span": 2}, large=CELLS),
     "labelled": lambda: LabelledPixelCNN(variables=D + 3, rows=ROWS, labels=3, picture=WHOLE),
 }
 

@@ -1,9 +1,9 @@
-"""Multi-scale PixelCNN: every second pixel of every second row first, then the rest around them (van den Oord et al.
+"""Multi-scale PixelRNN: every second pixel of every second row first, then the rest around them (van den Oord et al.
 2016a [1], section 3.5).
 
     p(x) = p(small) p(large | small)
 
-Both factors are Gated PixelCNNs. The large one is in raster order and is given the whole small picture: the patch of
+Both factors are Diagonal BiLSTMs. The large one is in raster order and is given the whole small picture: the patch of
 each token also shows the known pixels on all sides of it. Pixels of the small picture are passed through the large
 net, but not coded again.
 
@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from arzip.errors import ModelError
-from arzip.nets.gated_pixelcnn import GatedPixelCNN
+from arzip.nets.diagonal_bilstm import DiagonalBiLSTM
 from arzip.nets.table_model import OrderedNet
 from arzip.nets.token_net import TokenWalk
 
 __all__ = ["Multiscale"]
 
-_REACH = 4  # pixels of the large picture that a token sees of the small one, in all directions
+_REACH = 6  # pixels of the large picture that a token sees of the small one, in all directions
 
 
 class Multiscale(OrderedNet):
@@ -38,9 +38,9 @@ class Multiscale(OrderedNet):
         if rows % 2 or self.columns % 2:
             raise ModelError(f"a picture of {self.columns} x {rows} pixels has no half: both sides must be even")
         self.coded_first = variables // 4
-        self.small = GatedPixelCNN(variables=self.coded_first, rows=rows // 2, order="raster", **small)
+        self.small = DiagonalBiLSTM(variables=self.coded_first, rows=rows // 2, order="raster", **small)
         shown = _shown(rows, self.columns, large["span"])
-        self.large = GatedPixelCNN(variables=variables, rows=rows, order="raster", shown=shown, **large)
+        self.large = DiagonalBiLSTM(variables=variables, rows=rows, order="raster", shown=shown, **large)
         self._back = np.argsort(self.order)
 
     def matrices(self) -> list[nn.Parameter]:
