@@ -12,16 +12,19 @@ import numpy as np
 import pytest
 
 from arzip.compiled import compiled
-from arzip.exact.packed import made_up, packed, products, room, unpacked
+from arzip.exact.packed import POSITIONS, made_up, packed, products, products_at, room, unpacked
 
 SCRIPT = """
 import numpy as np
-from tests.test_exact_packed import multiplied
+from tests.test_exact_packed import multiplied, side_by_side
 random = np.random.default_rng(1)
 weights, x = random.integers(-64, 64, (50, 300), np.int8), random.integers(0, 256, 300).astype(np.uint8)
 assert (multiplied(weights, x) == weights.astype(np.int64) @ x).all()
 weights, x = (random.integers(-9999, 9999, size).astype(np.int16) for size in ((50, 20), 20))
 assert (multiplied(weights, x) == weights.astype(np.int64) @ x).all()
+for kind, most in ((np.int8, 64), (np.int16, 9999)):
+    weights, x = random.integers(-most, most, (50, 36)).astype(kind), random.integers(0, 128, (4, 36))
+    assert (side_by_side(weights, x) == x @ weights.astype(np.int64).T).all()
 """
 
 
@@ -36,6 +39,29 @@ def multiplied(weights: np.ndarray, x: np.ndarray) -> np.ndarray:
     out = np.full(room(len(weights)), -1, np.int32)
     _multiply(packed(weights), operand, out)
     return out[: len(weights)]
+
+
+@compiled
+def _multiply_rows(weights: Any, x: Any, out: Any) -> None:
+    products_at(weights, x, out)
+
+
+def side_by_side(weights: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Of rows x [POSITIONS, I], which lie further apart than the matrix is wide."""
+    operand = np.full((POSITIONS, room(x.shape[1]) + 32), 77, np.uint8 if weights.dtype == np.int8 else np.int16)
+    operand[:, : x.shape[1]] = x
+    out = np.full((POSITIONS, room(len(weights)) + 16), -1, np.int32)
+    _multiply_rows(packed(weights), operand, out)
+    assert (out[:, room(len(weights)) :] == -1).all()
+    return out[:, : len(weights)]
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.int16])
+@pytest.mark.parametrize("shape", [(0, 4), (1, 1), (16, 64), (50, 300)])
+def test_rows_side_by_side(kind: type[Any], shape: tuple[int, int]) -> None:
+    random = np.random.default_rng(shape[1])
+    weights, x = random.integers(-64, 64, shape).astype(kind), random.integers(0, 256, (POSITIONS, shape[1]))
+    np.testing.assert_array_equal(side_by_side(weights, x), x @ weights.astype(np.int64).T)
 
 
 @pytest.mark.parametrize("outputs", [0, 1, 16, 50])
