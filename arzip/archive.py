@@ -42,7 +42,7 @@ from arzip.symbols import KINDS, Symbols
 
 __all__ = ["Report", "compress_stream", "decode_frame", "decompress_stream", "described_part"]
 
-PIECE = 20 << 20  # bytes of a stream in memory at once
+PIECE = 16 << 20  # bytes of a stream that are read at once, two blocks; as many are held while these are coded
 FORMAT_LIMIT = 1 << 30  # larger files are streamed as bytes, never taken apart
 DECLARED_LIMIT = 1 << 36  # symbols in one part
 Given = TypeVar("Given")
