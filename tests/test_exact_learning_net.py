@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from arzip.exact.learning_layers import new_layers
 from arzip.exact.learning_net import LearningNet, learn, new_learning_net, read
 from arzip.exact.logistic import mixture, slopes
 from arzip.exact.logistic_likelihood import log2_likelihood
@@ -105,3 +106,11 @@ def test_it_learns() -> None:
         costs.append(cost / COUNT)
         learn(learner, 0, COUNT)
     assert costs[-1] < costs[0] - 0.5
+
+
+@pytest.mark.parametrize("shift", [0, 9, 23])
+@pytest.mark.parametrize("points", [(5, 8), (4, 8), (4, 5)])
+def test_no_step_is_shifted_by_less_than_nothing(shift: int, points: tuple[int, int]) -> None:
+    sums = np.stack([np.zeros(16, np.int32), np.full(16, shift, np.int32)])
+    layers = new_layers((16, 16), [np.ones((16, 16), np.int8)], [sums], *points)
+    assert layers.shifts[0] >= 1 and layers.shifts[1] >= 0

@@ -29,13 +29,13 @@ __all__ = ["FINER", "TINY", "WINDOW", "Layers", "Room", "go_back", "move", "new_
 
 WINDOW = 32  # positions between two steps, at most
 FINER = 8  # more fractional bits of weights
-_FINEST = 16  # and of biases
+_FINEST = 20  # and of biases: their steps are shifted up, whatever the points
 _RATE = 14  # a weight moves by 2^-14 of the sum over a window
 _MEMORY = 64  # windows that mean squares remember: what is hard to foresee in one part of a picture is easy in another
 _ERROR_POINT, _MOST_ERROR = 8, 4095  # of normalised errors: +-16
 _NORMAL_POINT, _MOST_NORMAL = 7, 4095  # of normalised operands: +-32
 _LEAST_ERROR, _LEAST_OPERAND = np.float32(2.0**-24), np.float32(2.0**-4)  # added to root mean squares
-_LARGEST_BIAS = 1 << 44
+_LARGEST_BIAS = 1 << 48
 TINY, _TINY_BITS = np.float32(2.0**-40), 0x2B800000  # smaller errors are none
 _FADED = np.float32(2.0**-90)  # added to squares
 _OUTPUTS = 16  # that products take together
@@ -84,14 +84,16 @@ def new_layers(
         whole[n, : shape[0], : shape[1]] = weights[n]
         filled[n, :, : sums[n].shape[1]] = sums[n]
     shift = filled[:, 1].astype(np.int64)
-    most = int(shift.max(initial=0))
+    down = _RATE + _ERROR_POINT + _NORMAL_POINT + source - target - FINER
+    most = min(
+        int(shift.max(initial=0)), down - 1
+    )  # as in `learning_matrix`: a step is shifted down by one bit at least
     fine = np.zeros((count, outputs // _OUTPUTS, inputs // 2, _OUTPUTS, 2), np.int16)
     across = np.zeros((count, inputs // _OUTPUTS, outputs // 4, _OUTPUTS, 4), np.int8)
     offsets = np.zeros((count, inputs), np.int32)
     for n, matrix in enumerate(whole):
         fine[n] = packed(matrix.astype(np.int16) << FINER)
         across[n], offsets[n] = packed(matrix.T), made_up(offsets[n], matrix.T)
-    points = _ERROR_POINT + _NORMAL_POINT
     return Layers(
         fine,
         fine.view(np.uint32).reshape(count, outputs // _OUTPUTS, inputs // 2 * _OUTPUTS),
@@ -102,7 +104,7 @@ def new_layers(
         np.ldexp(np.float32(1), np.stack([-shift, shift - most], axis=1)).astype(np.float32),
         np.zeros((count, outputs), np.float32),
         np.zeros((count, inputs), np.float32),
-        np.array([_RATE + points + source - target - most - FINER, most + target + _FINEST - _ERROR_POINT - _RATE]),
+        np.array([down - most, most + target + _FINEST - _ERROR_POINT - _RATE]),
     )
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from arzip.compiled import Integer, compiled, inlined
 from arzip.exact.learning_layers import FINER, TINY, WINDOW, Layers, Room, go_back, move, new_layers, new_room, summed
 from arzip.exact.packed import POSITIONS, room, unpacked
-from arzip.exact.small_net import HALF, HIGH, LIMIT, STREAM_TO_OPERAND, SmallNet
+from arzip.exact.small_net import HIGH, LIMIT, STREAM_TO_OPERAND, SmallNet, rectified
 
 __all__ = ["LearningNet", "learn", "new_learning_net", "read"]
 
@@ -82,8 +82,7 @@ def _to_operands(stream: np.ndarray, count: Integer, operands: np.ndarray) -> No
     for at in range(np.uintp(count)):
         here, into = stream[at], operands[at]
         for o in range(np.uintp(here.shape[0])):
-            value = np.int32(np.int32(here[o] + np.int32(HALF)) >> np.int32(STREAM_TO_OPERAND))
-            into[o] = np.int16(min(max(value, np.int32(0)), np.int32(HIGH)))
+            into[o] = np.int16(rectified(here[o]))
 
 
 @compiled

@@ -18,7 +18,6 @@ from arzip.errors import ModelError
 from arzip.exact.packed import MIDDLE, POSITIONS, made_up, packed, products_at, room
 
 __all__ = [
-    "HALF",
     "HIGH",
     "LIMIT",
     "STREAM_TO_OPERAND",
@@ -27,13 +26,14 @@ __all__ = [
     "check_dense",
     "forward",
     "no_net",
+    "rectified",
     "small_net",
     "work_space",
 ]
 
 SUM_LIMIT = 1 << 24
 STREAM_TO_OPERAND = 4  # bits between the points of the residual stream and of the products' operands
-HALF = 1 << (STREAM_TO_OPERAND - 1)
+_HALF = 1 << (STREAM_TO_OPERAND - 1)
 HIGH = 127
 LIMIT = 32767  # of 16-bit streams and outputs
 
@@ -147,12 +147,18 @@ def _scaled(total: np.ndarray, at: Integer, sums: np.ndarray, o: Integer) -> Int
 
 
 @inlined
+def rectified(value: Integer) -> Integer:
+    """What of the stream, int32, enters a product: rounded, 0 .. HIGH."""
+    rounded = np.int32(np.int32(value + np.int32(_HALF)) >> np.int32(STREAM_TO_OPERAND))
+    return min(max(rounded, np.int32(0)), np.int32(HIGH))
+
+
+@inlined
 def _to_operand(stream: np.ndarray, operand: np.ndarray) -> None:
     """Rounds the stream to what enters a product."""
     for at in range(np.uintp(POSITIONS)):
         for o in range(np.uintp(stream.shape[1])):
-            value = np.int32(np.int32(stream[at, o] + np.int32(HALF)) >> np.int32(STREAM_TO_OPERAND))
-            operand[at, o] = min(max(value, np.int32(0)), np.int32(HIGH))
+            operand[at, o] = rectified(stream[at, o])
 
 
 @compiled
