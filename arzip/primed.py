@@ -19,7 +19,7 @@ from arzip.store import Loaded, load
 
 __all__ = ["decode_primed", "encode_primed", "primed_engine"]
 
-_PRIMERS = ("text-5",)  # only ever append
+_PRIMERS = ("text-6",)  # only ever append
 _NETS = ("text-s-4",)  # only ever append
 _MARK = 2  # bytes of a fingerprint
 

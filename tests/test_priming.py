@@ -124,14 +124,14 @@ def test_archives_take_it_where_it_helps() -> None:
 
 def test_a_foreign_primer_is_refused() -> None:
     payload, _, label = encode_primed(np.frombuffer(ENGLISH, np.uint8), Given.PRIMER, lanes=1)
-    assert label == "text-5" and decode_primed(payload, len(ENGLISH), Given.PRIMER) == ENGLISH
+    assert label == "text-6" and decode_primed(payload, len(ENGLISH), Given.PRIMER) == ENGLISH
     with pytest.raises(CorruptArchive, match="model"):
         decode_primed(b"\xfa" + payload[1:], len(ENGLISH), Given.PRIMER)
     with pytest.raises(ModelError, match="other weights"):
         decode_primed(payload[:1] + bytes([payload[1] ^ 1]) + payload[2:], len(ENGLISH), Given.PRIMER)
 
 
-@pytest.mark.parametrize(("level", "label"), [(3, "text-5"), (5, "text-5 text-s-4")])
+@pytest.mark.parametrize(("level", "label"), [(3, "text-6"), (5, "text-6 text-s-4")])
 def test_costs_add_up(level: int, label: str) -> None:
     road = Bytes(Settings(level=level))
     block = np.frombuffer(ENGLISH, np.uint8)

@@ -232,7 +232,7 @@ def test_trained_from_scratch(tmp_path: Path) -> None:
     recipe.write_text(RECIPE)
     line = train_and_publish(recipe, output=tmp_path / "tiny-text", runs=tmp_path / "runs", device="cpu", threads=1)
     assert "fingerprint" in line
-    symbols = text(1000, 1500)
+    symbols = text(1000, 4000)
     model = load(str(tmp_path / "tiny-text")).causal
     assert model.code_lengths(symbols).sum() < 2.5 * len(symbols)
     folder, data = str(tmp_path / "tiny-text"), symbols.astype(np.uint8).tobytes()

@@ -13,6 +13,7 @@ from arzip.mixing.slots import hash_pair
 __all__ = [
     "ABOVE",
     "BIT",
+    "CLASSES",
     "CONTEXTS",
     "FIELDS",
     "FRONT",
@@ -20,12 +21,16 @@ __all__ = [
     "LANE_LENGTH",
     "LINE",
     "LINE_ABOVE",
+    "LOOKED_UP",
     "PAIRS",
     "PARTIAL",
     "SEEN",
     "SHARED_FIELDS",
     "START",
     "TAIL",
+    "WORD",
+    "WORD_BEFORE",
+    "WORD_OLDER",
     "direct_contexts",
     "hash_contexts",
     "remember_follower",
@@ -47,9 +52,9 @@ START, PARTIAL, TAIL, WORD, WORD_BEFORE, WORD_OLDER, LINE, LINE_ABOVE, ABOVE, TE
 CLASSES, FIELD, FIELDS, FIELDS_ABOVE = 12, 13, 14, 14 + MOST_FIELDS
 LANE_FIELDS = FIELDS_ABOVE + MOST_FIELDS
 
-# What all lanes share, int64: the front, the bit within its bytes, bytes learned, the lanes' length; then the record
-# width in force (0 for none), bytes since the last decision on it, and a vote a width.
-FRONT, BIT, SEEN, LANE_LENGTH, WIDTH, VOTED, VOTES = range(7)
+# What all lanes share, int64: the front, the bit within its bytes, bytes learned, the lanes' length, how many contexts
+# are looked up; then the record width in force (0 for none), bytes since the last decision on it, and a vote a width.
+FRONT, BIT, SEEN, LANE_LENGTH, LOOKED_UP, WIDTH, VOTED, VOTES = range(8)
 SHARED_FIELDS = VOTES + WIDEST
 
 _VOTING_BYTES = 1024  # between two decisions

@@ -47,8 +47,9 @@ class ByteEngine:
     ) -> None:
         """Prepare for a block of `size` bytes; `bucket_bits` limits the slot tables to 64 * 2^bucket_bits bytes.
 
-        A primer is what another engine has learned; without one the engine knows nothing. A net reads along with the
-        engine, and what it says are the engine's only priors; all of it goes on learning where `whole`, in one lane.
+        A primer is what another engine has learned; without one the engine knows nothing, and leaves the contexts of
+        texts out. A net reads along with the engine, and what it says are the engine's only priors; all of it goes on
+        learning where `whole`, in one lane.
 
         With `priors` > 0 every prediction is given that many outside opinions: int32 [priors, 2, bits], where [:, 0]
         is P(bit = 1) in 2^-16, within 1 .. 65535, and [:, 1] a certainty class below 64 that picks mixer weights.

@@ -16,6 +16,7 @@ from arzip.mixing.byte_contexts import (
     CONTEXTS,
     FRONT,
     LANE_LENGTH,
+    LOOKED_UP,
     PARTIAL,
     SEEN,
     START,
@@ -25,11 +26,12 @@ from arzip.mixing.byte_contexts import (
     track_symbol,
     vote_width,
 )
-from arzip.mixing.byte_lane import learn_lane, predict_lane, prior_of
+from arzip.mixing.byte_lane import learn_lane, predict_lane, prior_of, speakers
 from arzip.mixing.byte_state import ByteState
 from arzip.mixing.match_model import EXPECTED, LENGTH, LENGTH_CLASSES, MATCH_FIELDS, MISSES, follow_match, length_class
 from arzip.mixing.prefetch import prefetch
-from arzip.mixing.slots import RUN_BYTE, RUN_LENGTH, find_primed_slot, hash_pair, slot_bucket
+from arzip.mixing.slots import RUN_BYTE, RUN_LENGTH, find_primed_slot, find_slot, hash_pair, slot_bucket
+from arzip.mixing.text_contexts import hash_text_contexts, track_text
 
 __all__ = ["live_lanes", "open_front", "read_block", "run_block", "step"]
 
@@ -39,38 +41,50 @@ FIRST_RATE, LAST_RATE, RATE_BYTES = 500, 60, 20000  # the mixers' rate falls wit
 
 
 @inlined
-def _ask_for_slot(s: ByteState, hashed: Integer) -> None:
-    """Prefetches the bucket of a hash, and the one it may have to be begun from."""
+def _ask_for_slot(s: ByteState, context: Integer, hashed: Integer) -> None:
+    """Prefetches the bucket of a context's hash, and the one it may have to be begun from."""
     prefetch(s.slots, np.uintp(slot_bucket(s.slots, hashed)))
-    if s.primer.shape[0] > 0:
+    if s.primer.shape[0] > 0 and context < CONTEXTS:
         prefetch(s.primer, np.uintp(slot_bucket(s.primer, hashed)))
+
+
+@inlined
+def _slot_of(s: ByteState, context: Integer, hashed: Integer) -> Integer:
+    """The slot of a context's hash. Contexts of texts are not primed: they would displace better ones."""
+    if context < CONTEXTS:
+        return np.int32(find_primed_slot(s.slots, s.primer, hashed))
+    return np.int32(find_slot(s.slots, hashed))
 
 
 @inlined
 def _second_nibble(s: ByteState, live: Integer) -> None:
     """Find every context's slot for the low half of the byte; all lines are asked for before the first is needed."""
+    contexts = s.shared[LOOKED_UP]
     for lane in range(live):
-        for i in range(CONTEXTS):
+        for i in range(contexts):
             hashed = hash_pair(s.rows[lane, at.HASHES + i], s.rows[lane, PARTIAL])
             s.rows[lane, at.PENDING + i] = hashed
-            _ask_for_slot(s, hashed)
+            _ask_for_slot(s, i, hashed)
     for lane in range(live):
-        for i in range(CONTEXTS):
-            s.work[lane, at.BASES + i] = np.int32(find_primed_slot(s.slots, s.primer, s.rows[lane, at.PENDING + i]))
+        for i in range(contexts):
+            s.work[lane, at.BASES + i] = _slot_of(s, i, s.rows[lane, at.PENDING + i])
 
 
 @compiled
 def open_front(s: ByteState, live: Integer) -> None:
     """Find the contexts of each lane's next byte and their slots for its high half."""
+    contexts = s.shared[LOOKED_UP]
     for lane in range(live):
         here = s.rows[lane, START] + s.shared[FRONT]
         hash_contexts(s.block, s.shared, s.indirect, s.rows, lane, here, at.HASHES)
-        for i in range(CONTEXTS):
-            _ask_for_slot(s, s.rows[lane, at.HASHES + i])
+        if contexts > CONTEXTS:
+            hash_text_contexts(s.rows, lane, here, at.HASHES + CONTEXTS)
+        for i in range(contexts):
+            _ask_for_slot(s, i, s.rows[lane, at.HASHES + i])
     for lane in range(live):
         s.rows[lane, PARTIAL] = 1
-        for i in range(CONTEXTS):
-            s.work[lane, at.BASES + i] = np.int32(find_primed_slot(s.slots, s.primer, s.rows[lane, at.HASHES + i]))
+        for i in range(contexts):
+            s.work[lane, at.BASES + i] = _slot_of(s, i, s.rows[lane, at.HASHES + i])
         for i in range(at.RUNNERS):
             base = np.int64(s.work[lane, at.BASES + at.FIRST_RUNNER + i])
             length = np.int64(s.slots[np.uintp(base + RUN_LENGTH)])
@@ -127,6 +141,8 @@ def _close_front(s: ByteState, reader: ReadingGRU, live: Integer) -> None:
         here = s.rows[lane, START] + offset
         _extend_runs(s, lane, symbol)
         remember_follower(s.indirect, s.rows[lane, TAIL], symbol)
+        if s.shared[LOOKED_UP] > CONTEXTS:
+            track_text(s.rows, lane, symbol)
         track_symbol(s.rows, lane, symbol, here - 1)
         vote_width(s.shared, s.pairs, lane, s.rows[lane, TAIL], here - 1)
         _follow_matches(s, lane, symbol, here, offset)
@@ -215,7 +231,7 @@ def run_block(
         for lane in range(live):
             bits[lane] = (np.int64(symbols[np.uintp(lane * length + front)]) >> shift) & 1
         place += live
-        live = _learn_front(s, reader, bits, at.SELECTORS + priors.shape[0], live)
+        live = _learn_front(s, reader, bits, speakers(s, priors), live)
     return place
 
 
@@ -251,7 +267,7 @@ def read_block(
         _predict_front(s, reader, priors, np.int64(0), out, live)
         for lane in range(live):
             bits[lane] = read_bit(coder, words, np.int64(out[lane]))
-        live = _learn_front(s, reader, bits, at.SELECTORS + priors.shape[0], live)
+        live = _learn_front(s, reader, bits, speakers(s, priors), live)
 
 
 @compiled
@@ -281,7 +297,7 @@ def step(
     s = ByteState(block, slots, primer, rows, work, inputs, cells, weights, knots, indirect, tables, pairs, shared)
     live = live_lanes(block.shape[0], rows.shape[0], shared[LANE_LENGTH], shared[FRONT])
     if bits.shape[0] > 0:
-        live = _learn_front(s, reader, bits, at.SELECTORS + priors.shape[0], live)
+        live = _learn_front(s, reader, bits, speakers(s, priors), live)
     if priors.shape[2] >= live or priors.shape[0] == 0:
         _predict_front(s, reader, priors, np.int64(0), out, live)
     return live

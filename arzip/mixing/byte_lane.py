@@ -10,14 +10,15 @@ from arzip.compiled import Integer, inlined
 from arzip.mixing import byte_state as at
 from arzip.mixing.adaptive_maps import KNOTS, cell_learn, cell_probability, refine, refine_learn
 from arzip.mixing.bit_histories import HISTORY_NEXT
-from arzip.mixing.byte_contexts import ABOVE, BIT, CONTEXTS, PARTIAL, TAIL, direct_contexts
+from arzip.mixing.byte_contexts import ABOVE, BIT, CLASSES, CONTEXTS, LOOKED_UP, PARTIAL, TAIL, direct_contexts
 from arzip.mixing.byte_state import ByteState
 from arzip.mixing.mixer import mix, mix_learn
 from arzip.mixing.nonlinear import squash, stretch
 from arzip.mixing.prefetch import prefetch
 from arzip.mixing.slots import NODES, hash_pair
+from arzip.mixing.text_contexts import MARKS, TEXT_CONTEXTS
 
-__all__ = ["learn_lane", "predict_lane", "prior_of"]
+__all__ = ["learn_lane", "predict_lane", "prior_of", "speakers"]
 
 SILENT = np.int64(at.SILENT)
 LAST_BLEND = 2303  # a blend may say e^-9 before the final mixer,
@@ -113,6 +114,12 @@ def _gather(s: ByteState, lane: Integer, partial: Integer, bit: Integer) -> None
         inputs[lane, at.CERTAINTY_INPUTS + i] = _certainty(probability)
         if i >= 1 and i < 8:
             known += state != 0
+    if s.shared[LOOKED_UP] > CONTEXTS:
+        for i in range(TEXT_CONTEXTS):
+            state = np.int64(s.slots[np.uintp(np.int64(work[lane, at.BASES + CONTEXTS + i]) + node)])
+            cell = ((CONTEXTS + i) << 8) + state
+            work[lane, at.HISTORY_CELLS + CONTEXTS + i] = cell
+            inputs[lane, at.TEXT_INPUTS + i] = stretch(cell_probability(cells, cell) >> 10)
     for i in range(at.RUNNERS):
         cell, guess = _guess(cells, work, lane, at.RUN_SYMBOLS + i, at.RUN_FIRST + i, partial, bit)
         if cell != SILENT:
@@ -162,6 +169,20 @@ def _take_priors(s: ByteState, lane: Integer, priors: np.ndarray, place: Integer
 
 
 @inlined
+def speakers(s: ByteState, priors: np.ndarray) -> Integer:
+    """How many weight rows speak for a bit: the engine's own, then one a prior, then those of texts."""
+    own = np.int64(at.SELECTORS + priors.shape[0])
+    return own + at.TEXT_SELECTORS if s.shared[LOOKED_UP] > CONTEXTS else own
+
+
+@inlined
+def _choose_text_rows(s: ByteState, lane: Integer, first: Integer) -> None:
+    """Choose the weight rows of texts, which stand from `first` on among those that speak."""
+    s.work[lane, np.uintp(first)] = at.BY_CLASSES + (s.rows[lane, CLASSES] & 255)
+    s.work[lane, np.uintp(first + 1)] = at.BY_MARK + (s.rows[lane, MARKS] & 255)
+
+
+@inlined
 def predict_lane(s: ByteState, lane: Integer, priors: np.ndarray, place: Integer) -> Integer:
     """Return P(bit = 1) of a lane's next bit in 2^-16, and note what spoke."""
     work, inputs, weights = s.work, s.inputs, s.weights
@@ -169,11 +190,13 @@ def predict_lane(s: ByteState, lane: Integer, priors: np.ndarray, place: Integer
     first, second, third = _refiners(s.rows[lane, TAIL], partial)
     _gather(s, lane, partial, s.shared[BIT])
     _take_priors(s, lane, priors, place)
+    if s.shared[LOOKED_UP] > CONTEXTS:
+        _choose_text_rows(s, lane, at.CHOSEN + at.SELECTORS + priors.shape[0])
     first_final = np.uintp(weights.shape[0] - at.FINAL_ROWS + partial)
     second_final = np.uintp(weights.shape[0] - at.FINAL_ROWS + 256 + np.int64(work[lane, at.CHOSEN]) - at.BY_MATCH)
     first_total = np.int64(0)
     second_total = np.int64(0)
-    for i in range(np.uintp(at.SELECTORS + priors.shape[0])):
+    for i in range(np.uintp(speakers(s, priors))):
         blend = mix(weights, work[lane, np.uintp(at.CHOSEN) + i], inputs, lane, inputs.shape[1])
         blend = min(max(blend, np.int64(-LAST_BLEND)), np.int64(LAST_BLEND))
         work[lane, np.uintp(at.BLENDS) + i] = blend
@@ -225,7 +248,7 @@ def learn_lane(s: ByteState, lane: Integer, bit_value: Integer, rate: Integer, s
             mix_learn(weights, chosen, s.inputs, lane, s.inputs.shape[1], (error * rate) >> 6)
     for i in range(at.REFINERS):
         refine_learn(s.knots, np.int64(work[lane, at.REFINED + i]), bit_value, REFINE_RATE)
-    for i in range(CONTEXTS):
+    for i in range(s.shared[LOOKED_UP]):
         history = np.uintp(np.int64(work[lane, at.BASES + i]) + node)
         cell = np.int64(work[lane, at.HISTORY_CELLS + i])
         cell_learn(cells, cell, bit_value, HISTORY_LIMIT)
