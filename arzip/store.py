@@ -203,18 +203,31 @@ def _checked(model: Loaded, name: str, expected: bytes | None) -> Loaded:
 
 
 def begin(net: Any, name: str) -> None:
-    """Gives a net that is to be trained the weights of a model of its architecture; raises ModelError."""
+    """Gives a net that is to be trained the weights of a model of its architecture; raises ModelError.
+
+    Of a net with a part that is named `beginning`, that part gets them. It may have what the model lacks: last inputs,
+    which count for nothing at first, and last `layers`, which stay as they were made.
+    """
     import torch
 
     folder = find(name)
+    net = getattr(net, "beginning", net)
     tensors = {n: torch.from_numpy(array) for n, array in _tensors(folder).items()}
-    if {n: t.shape for n, t in tensors.items()} != {n: t.shape for n, t in net.named_buffers()}:
+    own = dict(net.named_buffers())
+    for n in [n for n in own if n.endswith("weight_q") and n in tensors and len(tensors[n]) < len(own[n])]:
+        tensors[n] = torch.nn.functional.pad(tensors[n], (0, 0, 0, len(own[n]) - len(tensors[n])))
+    added = {n.rpartition(".")[0] for n in own if n.startswith("layers.") and n not in tensors}
+    shapes = {n: t.shape for n, t in own.items() if n.rpartition(".")[0] not in added}
+    if {n: t.shape for n, t in tensors.items()} != shapes:
         raise ModelError(f"{folder}: training cannot begin there, its weights belong to another architecture")
     net.load_state_dict(tensors, strict=False)
     with torch.no_grad():
+        made = {n: p.clone() for n, p in net.named_parameters() if n.rpartition(".")[0] in added}
         for parameter in net.parameters():
             parameter.fill_(torch.nan)
         net.thaw()
+        for n, parameter in net.named_parameters():
+            parameter.copy_(made.get(n, parameter))
     if any(bool(parameter.isnan().any()) for parameter in net.parameters()):
         raise ModelError(f"{folder}: training cannot begin there, {type(net).__name__} does not go on from integers")
 

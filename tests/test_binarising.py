@@ -63,6 +63,21 @@ def test_batches_are_drawn_anew_from_some_batch_on(levels: np.ndarray, tmp_path:
     assert (sampler.batch(5)[0] == x).all()
 
 
+def test_what_is_expected_is_what_was_drawn_on_average(levels: np.ndarray, tmp_path: Path) -> None:
+    """Moved as it is, and 0 or 1 where the pixel is certain."""
+    bits = drawn(levels, 5)
+    np.savez(tmp_path / "t.npz", width=D, train=np.packbits(bits[:50], axis=1), valid=np.packbits(bits[50:], axis=1))
+    header = bytes([0, 0, 8, 3]) + np.array([COUNT, 8, 8], ">i4").tobytes()
+    (tmp_path / "g.gz").write_bytes(gzip.compress(header + levels.tobytes()))
+    settings = {**SETTINGS, "grays": "g.gz", "moved": 0.5, "settle": 9, "expected": 1}
+    sampler = TableSampler(tmp_path, 1, settings)
+    assert len(sampler.batch(4)) == 1
+    x, chance = sampler.batch(4000)
+    assert abs(float((x - chance).mean())) < 0.005
+    assert (x[chance == 1] == 1).all() and (x[chance == 0] == 0).all() and bool((chance % 1 > 0).any())
+    assert float(((x - chance) ** 2).mean()) == pytest.approx(float((chance * (1 - chance)).mean()), rel=0.05)
+
+
 def test_bent_digits_keep_their_ink() -> None:
     """A blob off the middle stays about where it is and as dark as it is, and none stays what it was."""
     gray = np.zeros((200, 28, 28), np.float32)

@@ -42,7 +42,8 @@ NETS: dict[str, Callable[[], OrderedNet]] = {
     "pixelcnn, pixels": lambda: PixelCNN(**{**SIZES, "span": 1}, width=12),
     "gated": lambda: GatedPixelCNN(**SIZES, **NEAR),
     "gated, pixels": lambda: GatedPixelCNN(**{**SIZES, "span": 1}, **NEAR),
-    "multiscale": lambda: Multiscale(variables=D, rows=ROWS, small={**CELLS, "span": 2}, large=CELLS),
+    "multiscale": lambda: Multiscale(variables=D, rows=ROWS, every=2, small={**CELLS, "span": 2}, large=CELLS),
+    "multiscale, sparse": lambda: Multiscale(variables=D, rows=ROWS, every=4, small={**CELLS, "span": 1}, large=CELLS),
     "labelled": lambda: LabelledPixelCNN(variables=D + 3, rows=ROWS, labels=3, picture=WHOLE),
 }
 

@@ -235,6 +235,8 @@ def test_orders_are_permutations(name: str) -> None:
 def test_orders_go_where_they_say() -> None:
     assert ordering("column", 6, 2).tolist() == [0, 3, 1, 4, 2, 5]
     assert ordering("spiral", 9, 3).tolist() == [4, 3, 6, 7, 8, 5, 2, 1, 0]
+    assert ordering("coarse", 16, 4).tolist()[:5] == [0, 2, 8, 10, 1]
+    assert ordering("coarse", 36, 6, every=3).tolist()[:5] == [0, 3, 18, 21, 1]
     with pytest.raises(ModelError, match="known are raster"):
         ordering("zigzag", 9, 3)
     with pytest.raises(ModelError, match="equal rows"):

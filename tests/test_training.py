@@ -98,6 +98,23 @@ def test_a_net_that_begins_from_a_model_is_that_model(name: str) -> None:
     assert {n: torch.equal(t, published[n]) for n, t in net.named_buffers()} == dict.fromkeys(published, True)
 
 
+def test_a_net_may_have_more_than_the_model_it_begins_from() -> None:
+    """Further layers add nothing at first, nor do inputs that the model lacks: the same logits."""
+    small = read_recipe(ROOT / "models/bilstm-small-mnist-1/recipe.toml")
+    x = (torch.rand(4, 784) < 0.2).float()
+    known, deep = (NETS[small.net].net(**{**small.architecture, "layers": layers}) for layers in (3, 4))
+    multi = read_recipe(ROOT / "models/multiscale-mnist-1/recipe.toml")
+    shown = NETS[multi.net].net(**multi.architecture)
+    for net in (known, deep, shown):
+        begin(net, small.id)
+    with torch.no_grad():
+        assert torch.equal(known(x), deep(x))
+        given = torch.zeros(4, shown.coded_first + 1)
+        torch.testing.assert_close(known(x), shown.large(x, given), atol=1e-4, rtol=1e-4)
+    with pytest.raises(ModelError, match="another architecture"):
+        begin(NETS[small.net].net(**{**small.architecture, "layers": 2}), small.id)
+
+
 def test_training_goes_on_from_a_model(recipe: Path, tmp_path: Path) -> None:
     train_and_publish(recipe, output=tmp_path / "tiny", runs=tmp_path / "runs", device="cpu")
     again = tmp_path / "again.toml"

@@ -40,7 +40,10 @@ def probabilities(logits: NDArray[Any], p: NDArray[Any]) -> None:
 
 
 def bits_of(logits: Tensor, x: Tensor) -> Tensor:
-    """Training reading: the code length in bits of all of x [N, D], under logits in nats [N, D] or [N, D, K]."""
+    """Training reading: the code length in bits of all of x [N, D], under logits in nats [N, D] or [N, D, K].
+
+    Of two symbols, x may also be the probability of 1: the code length is then its mean.
+    """
     if logits.ndim == 3:
         nats = cross_entropy(logits.flatten(0, 1), x.flatten().long(), reduction="sum")
     else:

@@ -70,7 +70,7 @@ class _DiagonalLayer(CellLayer):
         self.channels, self.columns = channels, width
         self.norm = RMSNorm(channels, source=STREAM, target=OPERAND)
         self.left, self.right = (_Direction(channels, self.norm.length, hidden, f) for f in fronts)
-        self.up = Product(2 * hidden, channels, source=HIDDEN, target=BRANCH)
+        self.up = Product(2 * hidden, channels, source=HIDDEN, target=BRANCH, gain=0.0)  # adds nothing at first
         left, right = (f.order for f in fronts)
         self._to_right = torch.from_numpy(np.argsort(left)[right])
         # Of each cell the one above it, in the right direction's order; above the first row, one more that is zero.

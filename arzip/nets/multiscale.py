@@ -1,7 +1,7 @@
-"""Multi-scale PixelRNN: every second pixel of every second row first, then the rest around them (van den Oord et al.
-2016a [1], section 3.5).
+"""Multi-scale PixelRNN: a few pixels that lie on a lattice first, then the rest around them (van den Oord et al. 2016a
+[1], section 3.5).
 
-    p(x) = p(small) p(large | small)
+    p(x) = p(small) p(large | small),   small: every s-th pixel of every s-th row
 
 Both factors are Diagonal BiLSTMs. The large one is in raster order and is given the whole small picture: the patch of
 each token also shows the known pixels on all sides of it. Pixels of the small picture are passed through the large
@@ -26,22 +26,27 @@ from arzip.nets.token_net import TokenWalk
 
 __all__ = ["Multiscale"]
 
-_REACH = 6  # pixels of the large picture that a token sees of the small one, in all directions
+_REACH = 3  # pixels of the small picture that a token of the large one sees, in all directions
 
 
 class Multiscale(OrderedNet):
-    """`small` and `large` are the keyword arguments of the two nets beside their pictures' sizes."""
+    """`small` and `large` are the keyword arguments of the two nets beside their pictures' sizes; `every` is s."""
 
-    def __init__(self, *, variables: int, rows: int, small: dict[str, Any], large: dict[str, Any]) -> None:
-        super().__init__(variables, rows, "coarse")
+    def __init__(self, *, variables: int, rows: int, every: int, small: dict[str, Any], large: dict[str, Any]) -> None:
+        super().__init__(variables, rows, "coarse", every=every)
         self.columns = variables // rows
-        if rows % 2 or self.columns % 2:
-            raise ModelError(f"a picture of {self.columns} x {rows} pixels has no half: both sides must be even")
-        self.coded_first = variables // 4
-        self.small = DiagonalBiLSTM(variables=self.coded_first, rows=rows // 2, order="raster", **small)
-        shown = _shown(rows, self.columns, large["span"])
+        if rows % every or self.columns % every:
+            raise ModelError(f"every {every}th pixel: {every} must divide both sides, {self.columns} x {rows}")
+        self.coded_first = variables // every**2
+        self.small = DiagonalBiLSTM(variables=self.coded_first, rows=rows // every, order="raster", **small)
+        shown = _shown(rows, self.columns, every, large["span"])
         self.large = DiagonalBiLSTM(variables=variables, rows=rows, order="raster", shown=shown, **large)
         self._back = np.argsort(self.order)
+
+    @property
+    def beginning(self) -> DiagonalBiLSTM:
+        """The large net: training may begin from one that was trained alone."""
+        return self.large
 
     def matrices(self) -> list[nn.Parameter]:
         """The weights of both trunks."""
@@ -96,14 +101,16 @@ class _Walk:
 
 
 def _given(small: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """What the large net is given: the small pictures [N, D / 4], and a white pixel for all that is not known."""
+    """What the large net is given: the small pictures [N, G], and a white pixel for all that is not known."""
     return np.pad(small, ((0, 0), (0, 1)))
 
 
-def _shown(rows: int, columns: int, span: int) -> NDArray[np.int64]:
-    """Which pixels of the small picture the tokens of the large one see, [tokens, S]; D / 4 where nothing is known."""
-    small = np.full((rows + 2 * _REACH, columns + 2 * _REACH), rows * columns // 4)
-    small[_REACH:-_REACH:2, _REACH:-_REACH:2] = np.arange(rows * columns // 4).reshape(rows // 2, columns // 2)
-    size = 2 * _REACH + 1, 2 * _REACH + span
-    around = np.lib.stride_tricks.sliding_window_view(small, size)[:, ::span]
-    return np.ascontiguousarray(around).reshape(-1, size[0] * size[1])
+def _shown(rows: int, columns: int, every: int, span: int) -> NDArray[np.int64]:
+    """Which of the G pixels of the small picture the tokens of the large one see, [tokens, S]; G: none."""
+    height, width = rows // every, columns // every
+    reach = _REACH * every
+    small = np.full((rows + 2 * reach, columns + 2 * reach), height * width)
+    small[reach : reach + rows : every, reach : reach + columns : every] = np.arange(height * width).reshape(height, -1)
+    size = 2 * reach + 1, 2 * reach + span
+    around = np.lib.stride_tricks.sliding_window_view(small, size)[:, ::span].reshape(rows * columns // span, -1)
+    return np.ascontiguousarray(around[:, (around < height * width).any(axis=0)])

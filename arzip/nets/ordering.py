@@ -2,7 +2,7 @@
 
     raster   row by row, as the array lies              column   column by column
     spiral   from the middle outwards                   random   drawn once from a seed
-    coarse   every second pixel of every second row, then all others row by row
+    coarse   every s-th pixel of every s-th row, then all others row by row
 
 A table that is no picture has one row, and for it raster, the natural order, is what papers use.
 """
@@ -19,8 +19,10 @@ __all__ = ["ORDERS", "ordering"]
 ORDERS = ("raster", "column", "random", "spiral", "coarse")
 
 
-def ordering(name: str, variables: int, rows: int, *, seed: int = 0) -> NDArray[np.int64]:
+def ordering(name: str, variables: int, rows: int, *, seed: int = 0, every: int = 2) -> NDArray[np.int64]:
     """The places of the variables in coding order, int64 [D]; `rows` is the height of a picture, 1 for a table.
+
+    `seed` is that of a random order, `every` the s of a coarse one.
 
     Raises ModelError for an unknown name or rows that do not divide the variables.
     """
@@ -37,7 +39,7 @@ def ordering(name: str, variables: int, rows: int, *, seed: int = 0) -> NDArray[
         return _inwards(places)[::-1].copy()
     if name == "coarse":
         coarse = np.zeros_like(places, dtype=bool)
-        coarse[::2, ::2] = True
+        coarse[::every, ::every] = True
         return np.concatenate([places[coarse], places[~coarse]])
     raise ModelError(f"unknown order {name!r}; known are {', '.join(ORDERS)}")
 

@@ -49,7 +49,7 @@ class _RowLayer(CellLayer):
         length = self.norm.length * 3 // 2  # of two, whose length is sqrt(2) times that of one
         self.input = Product(2 * channels, 4 * hidden, source=OPERAND, target=_SUMS, length=length)
         self.state = Product(3 * hidden, 4 * hidden, source=HIDDEN, target=_SUMS)
-        self.up = Product(hidden, channels, source=HIDDEN, target=BRANCH)
+        self.up = Product(hidden, channels, source=HIDDEN, target=BRANCH, gain=0.0)  # adds nothing at first
         with torch.no_grad():
             self.input.bias[hidden : 2 * hidden] = 1.0  # gates that keep, to begin with
 

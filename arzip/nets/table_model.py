@@ -45,10 +45,10 @@ class OrderedNet(Layer):
 
     alphabet = 2
 
-    def __init__(self, variables: int, rows: int, order: str) -> None:
+    def __init__(self, variables: int, rows: int, order: str, **more: int) -> None:
         super().__init__()
         self.variables, self.rows = variables, rows
-        self.order = ordering(order, variables, rows)
+        self.order = ordering(order, variables, rows, **more)
 
     def unrounded(self, x: Tensor) -> Tensor:
         """The trained net in floats, without any rounding: logits in nats, [N, D] or [N, D, K], of x [N, D].

@@ -2,7 +2,8 @@
 
 `train` is drawn from, `valid` chooses, `test` is never touched here. A picture may be moved by a pixel now and then,
 which gives a net more of the digits it will meet. Binarised digits may be drawn anew from their levels of gray, and
-bent before, see `binarising`. The last batches of a run see the examples as they are.
+bent before, see `binarising`. What is drawn is what a net sees; what it is to predict may then be the gray itself: the
+loss is its mean over all draws of that pixel, with as much noise less. The last batches see the examples as they are.
 """
 
 from __future__ import annotations
@@ -88,6 +89,7 @@ class _Settings:
     grays: str | None = None  # MNIST's training images in the corpus' folder: examples are binarised anew
     anew: int = 0  # batch from which they are
     bent: float = 0.0  # share of those that are bent before
+    expected: int | None = None  # batch from which the loss is its mean over all draws of what is predicted
 
 
 class TableSampler:
@@ -111,27 +113,34 @@ class TableSampler:
         return read_table(path)
 
     def batch(self, count: int) -> tuple[Tensor, ...]:
-        """Examples drawn with replacement."""
-        if self._grays is not None and self.drawn >= self.settings.anew:
+        """Examples drawn with replacement; where the loss is an expected one, also the chance of each pixel to be 1."""
+        drawn, self.drawn = self.drawn, self.drawn + 1
+        still = drawn >= self.settings.settle
+        if self._grays is not None and drawn >= self.settings.anew:
             gray = self._grays[self.random.integers(0, len(self._grays), count)]
-            if self.settings.bent and self.drawn < self.settings.settle:
+            if self.settings.bent and not still:
                 some = self.random.random(count) < self.settings.bent
                 gray[some] = bent(gray[some], self.settings.rows, self.random)
-            x = (self.random.random(gray.shape, np.float32) < gray).astype(np.uint8)
+            tables = [(self.random.random(gray.shape, np.float32) < gray).astype(np.float32)]
+            if self.settings.expected is not None and drawn >= self.settings.expected:
+                tables.append(gray)
         else:
-            x = self.train[self.random.integers(0, len(self.train), count)]
-        if self.settings.moved and self.drawn < self.settings.settle:
-            x = self._moved(x.reshape(count, self.settings.rows, -1)).reshape(count, -1)
-        self.drawn += 1
-        return (torch.from_numpy(x).float(),)
+            tables = [self.train[self.random.integers(0, len(self.train), count)].astype(np.float32)]
+        if self.settings.moved and not still:
+            tables = self._moved(tables)
+        return tuple(torch.from_numpy(table) for table in tables)
 
-    def _moved(self, pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        count, rows, columns = pictures.shape
+    def _moved(self, tables: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+        """Each example of all tables [count, D] by the same pixel."""
+        count, rows = len(tables[0]), self.settings.rows
         y, x = self.random.integers(0, 3, (2, count))
         y, x = (np.where(self.random.random(count) < self.settings.moved, at, 1) for at in (y, x))
-        padded = np.pad(pictures, ((0, 0), (1, 1), (1, 1)))
-        windows = np.lib.stride_tricks.sliding_window_view(padded, (rows, columns), axis=(1, 2))
-        return np.ascontiguousarray(windows[np.arange(count), y, x])
+        moved = []
+        for table in tables:
+            padded = np.pad(table.reshape(count, rows, -1), ((0, 0), (1, 1), (1, 1)))
+            windows = np.lib.stride_tricks.sliding_window_view(padded, (rows, padded.shape[2] - 2), axis=(1, 2))
+            moved.append(np.ascontiguousarray(windows[np.arange(count), y, x]).reshape(count, -1))
+        return moved
 
     def validation(self) -> list[tuple[Tensor, ...]]:
         """All of the validation part."""

@@ -48,8 +48,8 @@ def _guided_loss(net: nn.Module, batch: tuple[Tensor, ...]) -> tuple[Tensor, Ten
 
 
 def _binary_loss(net: nn.Module, batch: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
-    x = batch[0][:, net.order]  # type: ignore[index]
-    return bits_of(net(x), x), torch.tensor(float(x.numel()))
+    x, wanted = batch[0][:, net.order], batch[-1][:, net.order]  # type: ignore[index]
+    return bits_of(net(x), wanted), torch.tensor(float(x.numel()))
 
 
 def _own_loss(net: nn.Module, batch: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
