@@ -109,6 +109,9 @@ def test_causality_by_gradient(name: str) -> None:
 def seen_by(net: PixelRNN, y: int, x: int) -> np.ndarray:
     """Which pixels change the logit of pixel (y, x) at all."""
     pixels = torch.rand(64, net.variables, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    with torch.no_grad():
+        for layer in net.layers:  # which add nothing at first
+            layer.up.weight.add_(torch.randn_like(layer.up.weight))
     (slope,) = torch.autograd.grad(net.unrounded(pixels)[:, y * net.columns + x].sum(), pixels)
     return slope.abs().sum(dim=0).view(net.rows, net.columns).numpy() > 0
 

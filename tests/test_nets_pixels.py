@@ -43,7 +43,9 @@ NETS: dict[str, Callable[[], OrderedNet]] = {
     "gated": lambda: GatedPixelCNN(**SIZES, **NEAR),
     "gated, pixels": lambda: GatedPixelCNN(**{**SIZES, "span": 1}, **NEAR),
     "multiscale": lambda: Multiscale(variables=D, rows=ROWS, every=2, small={**CELLS, "span": 2}, large=CELLS),
-    "multiscale, sparse": lambda: Multiscale(variables=D, rows=ROWS, every=4, small={**CELLS, "span": 1}, large=CELLS),
+    "multiscale, sparse": lambda: Multiscale(
+        variables=2 * D, rows=2 * ROWS, every=4, small={**CELLS, "span": 1}, large=CELLS
+    ),
     "labelled": lambda: LabelledPixelCNN(variables=D + 3, rows=ROWS, labels=3, picture=WHOLE),
 }
 

@@ -157,7 +157,7 @@ def _row(name: str, ours: bool, results: list[dict[str, Any]]) -> Row:
     if wrong:
         return Row(name, ours, remark=wrong)
     middle = {
-        key: round(statistics.median(result[key] for result in results), 4)
+        key: round(statistics.median(result[key] for result in results), 6)
         for key in ("encode", "decode", "encode_cpu", "decode_cpu")
     }
     peak = round(max(result["peak_mib"] for result in results), 1)

@@ -101,7 +101,7 @@ def totals(files: Iterable[FileResult]) -> list[Row]:
             continue
         size = sum(row.bytes or 0 for row in done)
         times = {
-            key: round(sum(getattr(row, key) for row in done), 4)
+            key: round(sum(getattr(row, key) for row in done), 6)
             for key in ("encode", "decode", "encode_cpu", "decode_cpu")
         }
         peak, runs = max(row.peak_mib for row in done), min(row.runs for row in done)

@@ -82,7 +82,7 @@ def _measured(code: Callable[[Any], bytes], decode: Callable[[bytes], Any], give
         return {"remark": "failed: decodes to something else"}
     wall, cpu = np.diff(np.array(marks), axis=0).T
     facts = {"encode": wall[0], "decode": wall[1], "encode_cpu": cpu[0], "decode_cpu": cpu[1], "peak_mib": _peak(who)}
-    return {"bytes": len(coded), **{name: round(float(value), 4) for name, value in facts.items()}, "remark": ""}
+    return {"bytes": len(coded), **{name: round(float(value), 6) for name, value in facts.items()}, "remark": ""}
 
 
 def _now() -> tuple[float, float]:
