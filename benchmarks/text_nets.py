@@ -18,7 +18,9 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +32,13 @@ from arzip.exact.small_gru import contexts_of
 from arzip.nets.text_net import TextNet
 from arzip.recipe import read_recipe
 from arzip.training.corpora import corpus_folder
-from arzip.training.muon import Muon
+from arzip.training.loop import train
 from arzip.training.streams import StreamSampler
+from arzip.training.tasks import TASKS
 
 RECIPE = Path(__file__).resolve().parent.parent / "models/text-s-4/recipe.toml"
 BYTES, PAIRS, WORDS = 256, 4096, 16384
 WIDTH, HEADS, WINDOW = 128, 4, 128
-RATE, DECAY, WARMUP, BATCH = 0.006, 0.01, 100, 128
 
 
 class Window(nn.Module):
@@ -155,29 +157,6 @@ NETS = {
 }
 
 
-def train(net: Any, sampler: StreamSampler, steps: int) -> None:
-    """As the published net was: matrices by Muon, the rest by Adam, one fall of the rate along a cosine."""
-    matrices = net.matrices()
-    rest = [p for p in net.parameters() if all(p is not m for m in matrices)]
-    optimizers = [
-        Muon(matrices, lr=RATE, decay=DECAY, precision=torch.bfloat16),
-        torch.optim.AdamW(rest, lr=RATE, betas=(0.9, 0.99), weight_decay=DECAY, fused=True),
-    ]
-    for step in range(steps):
-        rate = RATE * min((step + 1) / WARMUP, 0.5 * (1 + math.cos(math.pi * max(0, step - WARMUP) / (steps - WARMUP))))
-        for optimizer in optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-        x, fresh = sampler.batch(BATCH)
-        with torch.autocast("cpu", torch.bfloat16):
-            bits = net.bits(x, fresh)
-        net.zero_grad(set_to_none=True)
-        (bits / x.numel()).backward()
-        nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-        for optimizer in optimizers:
-            optimizer.step()
-
-
 def held_out(net: Any, sampler: StreamSampler) -> list[float]:
     """Bits per byte of windows of 512 bytes of each collection, each read from nothing."""
     net.eval()
@@ -192,12 +171,14 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(1)
     recipe = read_recipe(RECIPE)
+    schedule = replace(recipe.schedule, cycles=[given.steps], validate_every=given.steps)
     for name in given.nets:
         torch.manual_seed(1)
         net: Any = NETS[name]()
         sampler = StreamSampler(corpus_folder(recipe.corpus, RECIPE.parent), 1, recipe.data)
         began = time.process_time()
-        train(net, sampler, given.steps)
+        with tempfile.TemporaryDirectory() as run:
+            train(net, TASKS[recipe.net].loss, sampler, replace(recipe, schedule=schedule), Path(run), device="cpu")
         seconds, rates = time.process_time() - began, held_out(net, sampler)
         products = net.products() if isinstance(net, Blocks) else net.inner.weight.numel() + net.output.weight.numel()
         collections = dict(zip(recipe.data["weights"], (round(rate, 3) for rate in rates), strict=True))

@@ -30,6 +30,16 @@ def drawn(levels: np.ndarray, seed: int) -> np.ndarray:
     return (np.random.default_rng(seed).random(levels.shape) < levels / 255).astype(np.uint8)
 
 
+@pytest.fixture
+def corpus(levels: np.ndarray, tmp_path: Path) -> Path:
+    """A folder with 50 of them binarised to train with, 10 to validate with, and all of their grays."""
+    parts = {"train": drawn(levels[:50], 5), "valid": drawn(levels[50:], 6)}
+    np.savez(tmp_path / "t.npz", width=D, **{name: np.packbits(x, axis=1) for name, x in parts.items()})
+    header = bytes([0, 0, 8, 3]) + np.array([COUNT, 8, 8], ">i4").tobytes()
+    (tmp_path / "g.gz").write_bytes(gzip.compress(header + levels.tobytes()))
+    return tmp_path
+
+
 def test_the_image_behind_a_binarisation_is_found(levels: np.ndarray) -> None:
     order = np.random.default_rng(1).permutation(COUNT)
     found = behind(drawn(levels[order], 2), levels.astype(np.float32) / np.float32(255))
@@ -46,13 +56,9 @@ def test_other_images_are_refused(levels: np.ndarray) -> None:
         training_grays(levels[:30], drawn(levels[40:50], 3), Path("images"))
 
 
-def test_batches_are_drawn_anew_from_some_batch_on(levels: np.ndarray, tmp_path: Path) -> None:
-    parts = {"train": drawn(levels[:50], 5), "valid": drawn(levels[50:], 6)}
-    np.savez(tmp_path / "t.npz", width=D, **{name: np.packbits(x, axis=1) for name, x in parts.items()})
-    header = bytes([0, 0, 8, 3]) + np.array([COUNT, 8, 8], ">i4").tobytes()
-    (tmp_path / "g.gz").write_bytes(gzip.compress(header + levels.tobytes()))
-    sampler = TableSampler(tmp_path, 1, {**SETTINGS, "grays": "g.gz", "anew": 2})
-    known = {row.tobytes() for row in parts["train"]}
+def test_batches_are_drawn_anew_from_some_batch_on(levels: np.ndarray, corpus: Path) -> None:
+    sampler = TableSampler(corpus, 1, {**SETTINGS, "grays": "g.gz", "anew": 2})
+    known = {row.tobytes() for row in drawn(levels[:50], 5)}
     for batch in range(4):
         x = sampler.batch(20)[0].numpy().astype(np.uint8)
         assert all(row.tobytes() in known for row in x) == (batch < 2)
@@ -63,14 +69,10 @@ def test_batches_are_drawn_anew_from_some_batch_on(levels: np.ndarray, tmp_path:
     assert (sampler.batch(5)[0] == x).all()
 
 
-def test_what_is_expected_is_what_was_drawn_on_average(levels: np.ndarray, tmp_path: Path) -> None:
+def test_what_is_expected_is_what_was_drawn_on_average(corpus: Path) -> None:
     """Moved as it is, and 0 or 1 where the pixel is certain."""
-    bits = drawn(levels, 5)
-    np.savez(tmp_path / "t.npz", width=D, train=np.packbits(bits[:50], axis=1), valid=np.packbits(bits[50:], axis=1))
-    header = bytes([0, 0, 8, 3]) + np.array([COUNT, 8, 8], ">i4").tobytes()
-    (tmp_path / "g.gz").write_bytes(gzip.compress(header + levels.tobytes()))
     settings = {**SETTINGS, "grays": "g.gz", "moved": 0.5, "settle": 9, "expected": 1}
-    sampler = TableSampler(tmp_path, 1, settings)
+    sampler = TableSampler(corpus, 1, settings)
     assert len(sampler.batch(4)) == 1
     x, chance = sampler.batch(4000)
     assert abs(float((x - chance).mean())) < 0.005
@@ -92,12 +94,8 @@ def test_bent_digits_keep_their_ink() -> None:
     assert (np.abs(found - gray).max(axis=(1, 2)) > 0.01).all()
 
 
-def test_some_digits_are_bent_until_a_run_settles(levels: np.ndarray, tmp_path: Path) -> None:
-    bits = drawn(levels, 5)
-    np.savez(tmp_path / "t.npz", width=D, train=np.packbits(bits[:50], axis=1), valid=np.packbits(bits[50:], axis=1))
-    header = bytes([0, 0, 8, 3]) + np.array([COUNT, 8, 8], ">i4").tobytes()
-    (tmp_path / "g.gz").write_bytes(gzip.compress(header + levels.tobytes()))
-    sampler = TableSampler(tmp_path, 1, {**SETTINGS, "grays": "g.gz", "bent": 0.5, "settle": 1})
+def test_some_digits_are_bent_until_a_run_settles(levels: np.ndarray, corpus: Path) -> None:
+    sampler = TableSampler(corpus, 1, {**SETTINGS, "grays": "g.gz", "bent": 0.5, "settle": 1})
     for share in (0.5, 0.0):
         x = sampler.batch(400)[0].numpy().astype(np.uint8)
         source = levels[behind(x, levels.astype(np.float32) / np.float32(255))]

@@ -21,7 +21,6 @@ __all__ = [
     "LANE_LENGTH",
     "LINE",
     "LINE_ABOVE",
-    "LOOKED_UP",
     "PAIRS",
     "PARTIAL",
     "SEEN",
@@ -33,6 +32,7 @@ __all__ = [
     "WORD_OLDER",
     "direct_contexts",
     "hash_contexts",
+    "in_word",
     "remember_follower",
     "track_symbol",
     "vote_width",
@@ -52,9 +52,9 @@ START, PARTIAL, TAIL, WORD, WORD_BEFORE, WORD_OLDER, LINE, LINE_ABOVE, ABOVE, TE
 CLASSES, FIELD, FIELDS, FIELDS_ABOVE = 12, 13, 14, 14 + MOST_FIELDS
 LANE_FIELDS = FIELDS_ABOVE + MOST_FIELDS
 
-# What all lanes share, int64: the front, the bit within its bytes, bytes learned, the lanes' length, how many contexts
-# are looked up; then the record width in force (0 for none), bytes since the last decision on it, and a vote a width.
-FRONT, BIT, SEEN, LANE_LENGTH, LOOKED_UP, WIDTH, VOTED, VOTES = range(8)
+# What all lanes share, int64: the front, the bit within its bytes, bytes learned, the lanes' length; then the record
+# width in force (0 for none), bytes since the last decision on it, and a vote a width.
+FRONT, BIT, SEEN, LANE_LENGTH, WIDTH, VOTED, VOTES = range(7)
 SHARED_FIELDS = VOTES + WIDEST
 
 _VOTING_BYTES = 1024  # between two decisions
@@ -122,13 +122,19 @@ def _class_of(symbol: Integer) -> Integer:
 
 
 @inlined
+def in_word(symbol: Integer) -> Integer:
+    """Whether a byte is a letter, or part of one beyond ASCII."""
+    letter = symbol | 32
+    return (letter >= 97 and letter <= 122) or symbol >= 128
+
+
+@inlined
 def track_symbol(rows: np.ndarray, lane: Integer, symbol: Integer, place: Integer) -> None:
     """Move the lane's words, lines and tail past `symbol`, which lies at block position `place`."""
     rows[lane, TAIL] = (rows[lane, TAIL] << 8) | symbol
     rows[lane, CLASSES] = (rows[lane, CLASSES] << 4) | _class_of(symbol)
-    letter = symbol | 32
-    if (letter >= 97 and letter <= 122) or symbol >= 128:
-        rows[lane, WORD] = hash_pair(rows[lane, WORD], letter if symbol < 128 else symbol)
+    if in_word(symbol):
+        rows[lane, WORD] = hash_pair(rows[lane, WORD], symbol | 32 if symbol < 128 else symbol)
     elif rows[lane, WORD] != 0:
         rows[lane, WORD_OLDER] = rows[lane, WORD_BEFORE]
         rows[lane, WORD_BEFORE] = rows[lane, WORD]

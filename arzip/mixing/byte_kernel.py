@@ -16,7 +16,6 @@ from arzip.mixing.byte_contexts import (
     CONTEXTS,
     FRONT,
     LANE_LENGTH,
-    LOOKED_UP,
     PARTIAL,
     SEEN,
     START,
@@ -26,7 +25,7 @@ from arzip.mixing.byte_contexts import (
     track_symbol,
     vote_width,
 )
-from arzip.mixing.byte_lane import learn_lane, predict_lane, prior_of, speakers
+from arzip.mixing.byte_lane import learn_lane, looked_up, predict_lane, prior_of, speakers
 from arzip.mixing.byte_state import ByteState
 from arzip.mixing.match_model import EXPECTED, LENGTH, LENGTH_CLASSES, MATCH_FIELDS, MISSES, follow_match, length_class
 from arzip.mixing.prefetch import prefetch
@@ -59,7 +58,7 @@ def _slot_of(s: ByteState, context: Integer, hashed: Integer) -> Integer:
 @inlined
 def _second_nibble(s: ByteState, live: Integer) -> None:
     """Find every context's slot for the low half of the byte; all lines are asked for before the first is needed."""
-    contexts = s.shared[LOOKED_UP]
+    contexts = looked_up(s)
     for lane in range(live):
         for i in range(contexts):
             hashed = hash_pair(s.rows[lane, at.HASHES + i], s.rows[lane, PARTIAL])
@@ -73,7 +72,7 @@ def _second_nibble(s: ByteState, live: Integer) -> None:
 @compiled
 def open_front(s: ByteState, live: Integer) -> None:
     """Find the contexts of each lane's next byte and their slots for its high half."""
-    contexts = s.shared[LOOKED_UP]
+    contexts = looked_up(s)
     for lane in range(live):
         here = s.rows[lane, START] + s.shared[FRONT]
         hash_contexts(s.block, s.shared, s.indirect, s.rows, lane, here, at.HASHES)
@@ -141,7 +140,7 @@ def _close_front(s: ByteState, reader: ReadingGRU, live: Integer) -> None:
         here = s.rows[lane, START] + offset
         _extend_runs(s, lane, symbol)
         remember_follower(s.indirect, s.rows[lane, TAIL], symbol)
-        if s.shared[LOOKED_UP] > CONTEXTS:
+        if looked_up(s) > CONTEXTS:
             track_text(s.rows, lane, symbol)
         track_symbol(s.rows, lane, symbol, here - 1)
         vote_width(s.shared, s.pairs, lane, s.rows[lane, TAIL], here - 1)

@@ -10,15 +10,15 @@ from arzip.compiled import Integer, inlined
 from arzip.mixing import byte_state as at
 from arzip.mixing.adaptive_maps import KNOTS, cell_learn, cell_probability, refine, refine_learn
 from arzip.mixing.bit_histories import HISTORY_NEXT
-from arzip.mixing.byte_contexts import ABOVE, BIT, CLASSES, CONTEXTS, LOOKED_UP, PARTIAL, TAIL, direct_contexts
+from arzip.mixing.byte_contexts import ABOVE, BIT, CLASSES, CONTEXTS, PARTIAL, TAIL, direct_contexts
 from arzip.mixing.byte_state import ByteState
 from arzip.mixing.mixer import mix, mix_learn
 from arzip.mixing.nonlinear import squash, stretch
 from arzip.mixing.prefetch import prefetch
 from arzip.mixing.slots import NODES, hash_pair
-from arzip.mixing.text_contexts import MARKS, TEXT_CONTEXTS
+from arzip.mixing.text_contexts import ALL_CONTEXTS, MARKS, TEXT_CONTEXTS
 
-__all__ = ["learn_lane", "predict_lane", "prior_of", "speakers"]
+__all__ = ["learn_lane", "looked_up", "predict_lane", "prior_of", "speakers"]
 
 SILENT = np.int64(at.SILENT)
 LAST_BLEND = 2303  # a blend may say e^-9 before the final mixer,
@@ -28,6 +28,12 @@ GUESS_LIMIT = 1023
 REFINE_RATE = 5
 FINAL_SHIFT = 17
 SETTLED = 2000  # a blend within 3 % of the bit is left alone: nothing to learn, and much time saved
+
+
+@inlined
+def looked_up(s: ByteState) -> Integer:
+    """How many contexts an engine looks up: with a primer those of texts, too."""
+    return np.int64(ALL_CONTEXTS) if s.primer.shape[0] > 0 else np.int64(CONTEXTS)
 
 
 @inlined
@@ -114,7 +120,7 @@ def _gather(s: ByteState, lane: Integer, partial: Integer, bit: Integer) -> None
         inputs[lane, at.CERTAINTY_INPUTS + i] = _certainty(probability)
         if i >= 1 and i < 8:
             known += state != 0
-    if s.shared[LOOKED_UP] > CONTEXTS:
+    if looked_up(s) > CONTEXTS:
         for i in range(TEXT_CONTEXTS):
             state = np.int64(s.slots[np.uintp(np.int64(work[lane, at.BASES + CONTEXTS + i]) + node)])
             cell = ((CONTEXTS + i) << 8) + state
@@ -172,7 +178,7 @@ def _take_priors(s: ByteState, lane: Integer, priors: np.ndarray, place: Integer
 def speakers(s: ByteState, priors: np.ndarray) -> Integer:
     """How many weight rows speak for a bit: the engine's own, then one a prior, then those of texts."""
     own = np.int64(at.SELECTORS + priors.shape[0])
-    return own + at.TEXT_SELECTORS if s.shared[LOOKED_UP] > CONTEXTS else own
+    return own + at.TEXT_SELECTORS if looked_up(s) > CONTEXTS else own
 
 
 @inlined
@@ -190,7 +196,7 @@ def predict_lane(s: ByteState, lane: Integer, priors: np.ndarray, place: Integer
     first, second, third = _refiners(s.rows[lane, TAIL], partial)
     _gather(s, lane, partial, s.shared[BIT])
     _take_priors(s, lane, priors, place)
-    if s.shared[LOOKED_UP] > CONTEXTS:
+    if looked_up(s) > CONTEXTS:
         _choose_text_rows(s, lane, at.CHOSEN + at.SELECTORS + priors.shape[0])
     first_final = np.uintp(weights.shape[0] - at.FINAL_ROWS + partial)
     second_final = np.uintp(weights.shape[0] - at.FINAL_ROWS + 256 + np.int64(work[lane, at.CHOSEN]) - at.BY_MATCH)
@@ -248,7 +254,7 @@ def learn_lane(s: ByteState, lane: Integer, bit_value: Integer, rate: Integer, s
             mix_learn(weights, chosen, s.inputs, lane, s.inputs.shape[1], (error * rate) >> 6)
     for i in range(at.REFINERS):
         refine_learn(s.knots, np.int64(work[lane, at.REFINED + i]), bit_value, REFINE_RATE)
-    for i in range(s.shared[LOOKED_UP]):
+    for i in range(looked_up(s)):
         history = np.uintp(np.int64(work[lane, at.BASES + i]) + node)
         cell = np.int64(work[lane, at.HISTORY_CELLS + i])
         cell_learn(cells, cell, bit_value, HISTORY_LIMIT)

@@ -16,7 +16,6 @@ from arzip.mixing.byte_contexts import (
     LANE_LENGTH,
     LINE,
     LINE_ABOVE,
-    LOOKED_UP,
     PAIRS,
     SEEN,
     SHARED_FIELDS,
@@ -98,7 +97,7 @@ FINAL_ROWS = 256 + LENGTH_CLASSES * 8  # by the partial byte, and as BY_MATCH
 
 PRIMED_BYTES = 80000  # what a primed engine is taken to have seen: its mixers move less
 _ONE = 65536
-_MOST_BUCKET_BITS, _MOST_PRIMED_BITS = 21, 22
+_MOST_BITS, _MOST_PRIMED_BITS = 21, 22  # of slot tables
 
 
 class ByteState(NamedTuple):
@@ -172,10 +171,9 @@ def new_byte_state(
     128 MiB, or 256 with a primer, with which the contexts of texts are looked up, too. `beside` are weights to begin
     with beside a net, of a primer's.
     """
-    contexts = CONTEXTS if primer is None else ALL_CONTEXTS
     lane_length = max(-(-size // lanes), 1)
     if bucket_bits is None:
-        most = _MOST_BUCKET_BITS if primer is None else _MOST_PRIMED_BITS
+        contexts, most = (CONTEXTS, _MOST_BITS) if primer is None else (ALL_CONTEXTS, _MOST_PRIMED_BITS)
         bucket_bits = min(max((size * contexts).bit_length() - 1, 6), most)
     size_bits = min(max(size.bit_length(), 8), 21)
     rows = np.zeros((lanes, ROW_FIELDS), np.int64)
@@ -187,7 +185,6 @@ def new_byte_state(
         rows[:, MATCH + model * MATCH_FIELDS + EXPECTED] = -1
     shared = np.zeros(SHARED_FIELDS, np.int64)
     shared[LANE_LENGTH] = lane_length
-    shared[LOOKED_UP] = contexts
     weights = _first_weights(priors, texts=primer is not None)
     cells = _first_cells(min(max(size_bits + 2, 12), 20))
     if primer is not None:

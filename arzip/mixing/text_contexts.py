@@ -16,6 +16,7 @@ from arzip.mixing.byte_contexts import (
     WORD,
     WORD_BEFORE,
     WORD_OLDER,
+    in_word,
 )
 from arzip.mixing.slots import hash_pair
 
@@ -35,8 +36,7 @@ TEXT_FIELDS = OPEN + _DEEPEST + 1 - LANE_FIELDS
 @inlined
 def track_text(rows: np.ndarray, lane: Integer, symbol: Integer) -> None:
     """Move the lane past `symbol`; to be called before the lane's words and tail go on."""
-    letter = symbol | 32
-    if (letter < 97 or letter > 122) and (symbol < 48 or symbol > 57) and symbol < 128:
+    if not in_word(symbol) and (symbol < 48 or symbol > 57):
         rows[lane, MARKS] = (rows[lane, MARKS] << 8) | symbol
     if symbol == 10:
         rows[lane, INDENT] = 0
