@@ -216,6 +216,8 @@ def begin(net: Any, name: str) -> None:
     own = dict(net.named_buffers())
     for n in [n for n in own if n.endswith("weight_q") and n in tensors and len(tensors[n]) < len(own[n])]:
         tensors[n] = torch.nn.functional.pad(tensors[n], (0, 0, 0, len(own[n]) - len(tensors[n])))
+    for n in [n for n in ("positions_q", "bias_q") if n in own and len(own[n]) > len(tensors[n])]:  # of every phase
+        tensors[n] = tensors[n].repeat(len(own[n]) // len(tensors[n]), 1)
     added = {n.rpartition(".")[0] for n in own if n.startswith("layers.") and n not in tensors}
     shapes = {n: t.shape for n, t in own.items() if n.rpartition(".")[0] not in added}
     if {n: t.shape for n, t in tensors.items()} != shapes:

@@ -35,6 +35,9 @@ NETS: dict[str, Callable[[], TokenNet]] = {
     "transformer, pixels": lambda: Transformer(**SIZES, span=1, margin=[0, 0, 0, 0], layers=1, heads=1, key=8, inner=9),
     "pixelsnail": lambda: PixelSNAIL(**SIZES, span=4, margin=[1, 1, 0, 0], layers=2, residual=1, key=4, inner=20),
     "pixelsnail, pairs": lambda: PixelSNAIL(**SIZES, span=2, margin=[0, 0, 2, 2], layers=1, residual=2, key=4, inner=9),
+    "pixelsnail, phases": lambda: PixelSNAIL(
+        **SIZES, span=4, margin=[1, 1, 0, 4], layers=1, residual=1, key=4, inner=9, phases=[0, 2, -1]
+    ),
 }
 
 
@@ -79,13 +82,16 @@ def test_causality_by_perturbation(name: str) -> None:
 
 @pytest.mark.parametrize("name", NETS)
 def test_causality_by_gradient(name: str) -> None:
-    """d logit_d / d x_i is zero for i >= d, and for pixels of the same token, which choose among logits."""
+    """d logit_d / d x_i is zero for i >= d, and for pixels of the same token, which choose among logits.
+
+    In another phase they may be of the token before.
+    """
     net = trained(name)
     x = torch.from_numpy(table(8)).float().requires_grad_()
     logits = net.unrounded(x)
     for d in range(D):
         (slope,) = torch.autograd.grad(logits[:, d].sum(), x, retain_graph=True)
-        token = d // net.span * net.span
+        token = d // net.span * net.span if net.phases.count == 1 else d
         assert not slope[:, token:].any(), d
         assert d < net.columns or slope[:, :token].any(), f"variable {d} sees nothing"
 
@@ -145,6 +151,67 @@ def test_the_tree_is_the_joint_distribution_of_a_token() -> None:
     np.testing.assert_allclose(total, 1.0, rtol=1e-5)
 
 
+def test_training_bits_are_those_of_the_logits() -> None:
+    net, x = trained("transformer"), torch.from_numpy(table(9)).float()
+    with torch.no_grad():
+        torch.testing.assert_close(net.bits(x, x), bits_of(net(x), x))
+
+
+def test_training_bits_are_the_mean_over_all_draws_of_a_token() -> None:
+    """Each token's 16 values, by their chance, after what was drawn before."""
+    net, x = trained("transformer"), torch.from_numpy(table(2)).float()
+    chance = torch.rand(2, D, generator=torch.Generator().manual_seed(1))
+    values, mean = ((torch.arange(16)[:, None] >> torch.arange(4)) & 1).float(), 0.0
+    with torch.no_grad():
+        for first in range(0, D, 4):
+            token = slice(first, first + 4)
+            for drawn, p in zip(x, chance, strict=True):
+                every = drawn.repeat(16, 1)
+                every[:, token] = values
+                nats = torch.nn.functional.softplus((1 - 2 * values) * net(every)[:, token]).sum(dim=1)
+                mean += float(((values * p[token] + (1 - values) * (1 - p[token])).prod(dim=1) * nats).sum())
+        assert float(net.bits(x, chance)) == pytest.approx(mean / np.log(2), rel=1e-5)
+
+
+def test_phases_are_readings_of_moved_pictures() -> None:
+    """Each phase is the net over frames, and where all have a trunk the logit is their mean."""
+    net, x = trained("pixelsnail, phases"), torch.from_numpy(table(6)).float()
+    pictures = x.view(6, ROWS, COLUMNS)
+    with torch.no_grad():
+        for k, offset in enumerate((0, 2, -1)):
+            frames = net.phases.framed(x, torch.full((6,), k)).view(pictures.shape)
+            first, end = max(0, offset), COLUMNS + min(0, offset)
+            assert torch.equal(frames[:, :, first - offset : end - offset], pictures[:, :, first:end])
+            assert frames.sum() == pictures[:, :, first:end].sum()
+    logits = [torch.full((6, D), value, dtype=torch.int32) for value in (10, 40, 101)]
+    mean = net.phases.mean(logits).view(pictures.shape)[0, 0].tolist()
+    assert mean == [56, 56, 50, 25, 40, 40, 50, 25]  # trunks of 0..3, 2..5 and -1..2; 7 has left the last frame
+    assert net.phases.mean([z.float() for z in logits]).view(pictures.shape)[0, 0, 2] == pytest.approx(151 / 3)
+
+
+def test_training_reads_every_example_in_one_phase() -> None:
+    net, x = trained("pixelsnail, phases"), torch.from_numpy(table(50)).float()
+    torch.manual_seed(3)
+    with torch.no_grad():
+        bits = [float(net.bits(x, x)) for _ in range(40)]
+        phases = [net.phases.framed(x, torch.full((50,), k)) for k in range(3)]
+        whole = [bits_of(_path(net, frames, k), frames) for k, frames in enumerate(phases)]
+    assert np.std(bits) > 0
+    assert np.mean(bits) == pytest.approx(float(sum(whole)) / 3, rel=0.01)
+
+
+def _path(net: TokenNet, frames: torch.Tensor, phase: int) -> torch.Tensor:
+    """The logits of one phase's frames, the slow way."""
+    trees = net.trees(frames, torch.full((len(frames),), phase))
+    known, z = frames.view(len(frames), -1, net.span).long(), []
+    for token in range(known.shape[1]):
+        node = torch.zeros(len(frames), dtype=torch.long)
+        for pixel in range(net.span):
+            z.append(trees[torch.arange(len(frames)), token, node])
+            node = 2 * node + 1 + known[:, token, pixel]
+    return torch.stack(z, dim=1)
+
+
 def test_dropout_is_for_training_alone() -> None:
     net, x = trained("transformer"), torch.from_numpy(table(5)).float()
     assert torch.equal(net(x), net(x))
@@ -167,6 +234,10 @@ def test_examples_may_lie_in_memory_as_they_like() -> None:
         ({"heads": 5}, "do not share"),
         ({"width": 514}, "beyond"),
         ({"near": 2}, "no shape"),
+        ({"phases": [0, 0]}, "cannot be cut"),
+        ({"phases": [3, -1]}, "cannot be cut"),
+        ({"phases": [4]}, "cannot be cut"),
+        ({"phases": [0, 1], "shown": np.zeros((16, 1), np.int64)}, "in one phase"),
     ],
 )
 def test_what_cannot_be_built_is_refused(changes: dict[str, object], what: str) -> None:

@@ -111,6 +111,10 @@ def test_a_net_may_have_more_than_the_model_it_begins_from() -> None:
         assert torch.equal(known(x), deep(x))
         given = torch.zeros(4, shown.coded_first + 1)
         torch.testing.assert_close(known(x), shown.large(x, given), atol=1e-4, rtol=1e-4)
+        phased = NETS[small.net].net(**small.architecture, phases=[0, 2])
+        begin(phased, small.id)
+        first, second = (phased.phases.framed(x, torch.full((4,), k)) for k in range(2))
+        torch.testing.assert_close(phased(x), phased.phases.mean([known(first), known(second)]))
     with pytest.raises(ModelError, match="another architecture"):
         begin(NETS[small.net].net(**{**small.architecture, "layers": 2}), small.id)
 

@@ -39,13 +39,14 @@ def probabilities(logits: NDArray[Any], p: NDArray[Any]) -> None:
         p[n] = min(max((q + (1 << (_DROPPED - 1))) >> _DROPPED, 1), _LARGEST)
 
 
-def bits_of(logits: Tensor, x: Tensor) -> Tensor:
+def bits_of(logits: Tensor, x: Tensor, weight: Tensor | None = None) -> Tensor:
     """Training reading: the code length in bits of all of x [N, D], under logits in nats [N, D] or [N, D, K].
 
-    Of two symbols, x may also be the probability of 1: the code length is then its mean.
+    Of two symbols, x may also be the probability of 1: the code length is then its mean; `weight`, of the shape of the
+    logits, says how much each counts.
     """
     if logits.ndim == 3:
         nats = cross_entropy(logits.flatten(0, 1), x.flatten().long(), reduction="sum")
     else:
-        nats = binary_cross_entropy_with_logits(logits, x, reduction="sum")
+        nats = binary_cross_entropy_with_logits(logits, x, weight, reduction="sum")
     return nats * 1.4426950408889634

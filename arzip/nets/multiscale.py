@@ -21,8 +21,7 @@ from torch import Tensor, nn
 
 from arzip.errors import ModelError
 from arzip.nets.diagonal_bilstm import DiagonalBiLSTM
-from arzip.nets.table_model import OrderedNet
-from arzip.nets.token_net import TokenWalk
+from arzip.nets.table_model import OrderedNet, Walk
 
 __all__ = ["Multiscale"]
 
@@ -73,7 +72,7 @@ class _Walk:
     def __init__(self, net: Multiscale, lanes: int) -> None:
         self._net, self._lanes, self._at, self._place = net, lanes, 0, 0
         self._small = np.zeros((lanes, net.coded_first), dtype=np.uint8)
-        self._walk: TokenWalk = net.small.walk(lanes)
+        self._walk: Walk = net.small.walk(lanes)
 
     def outputs(self) -> NDArray[np.int32]:
         return self._walk.outputs()

@@ -32,15 +32,17 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from arzip.errors import ModelError
-from arzip.exact.bernoulli import LOGIT
+from arzip.exact.bernoulli import LOGIT, bits_of
 from arzip.exact.engine import Engine
 from arzip.exact.fixed import Range, rounded, wide
 from arzip.exact.norm import RMSNorm
 from arzip.exact.product import Product
-from arzip.nets.table_model import OrderedNet
-from arzip.nets.token_kernels import chosen, descend, patches, pick
+from arzip.nets.table_model import OrderedNet, Walk
+from arzip.nets.token_kernels import chosen, patches
+from arzip.nets.token_phases import Phases
+from arzip.nets.token_walk import PhasedWalk, TokenWalk
 
-__all__ = ["BIT", "BRANCH", "OPERAND", "PROJECTED", "RECTIFIED", "STREAM", "TokenNet", "TokenWalk", "added", "limited"]
+__all__ = ["BIT", "BRANCH", "OPERAND", "PROJECTED", "RECTIFIED", "STREAM", "TokenNet", "added", "limited"]
 
 BIT = Range(0, 0, 1)
 BRANCH = Range(10, -(1 << 22), 1 << 22)  # what is added to a residual stream: last layers speak up, to 1,500 and more
@@ -73,6 +75,7 @@ class TokenNet(OrderedNet):
         blind: how many of them, the first ones, see nothing of the token's own row.
         read: how many channels the trunk ends in; `width` by default.
         shown: of the given bits [N, G], which each token sees, [tokens, S]; none by default.
+        phases: columns by which tokens are cut later, in each reading of a picture; one reading, by none, by default.
     """
 
     together = 16  # examples read at once: what they leave behind stays in the cache
@@ -95,6 +98,7 @@ class TokenNet(OrderedNet):
         blind: int = 0,
         read: int | None = None,
         shown: NDArray[np.int64] | None = None,
+        phases: list[int] | None = None,
     ) -> None:
         super().__init__(variables, rows, order)
         columns = variables // rows
@@ -102,6 +106,10 @@ class TokenNet(OrderedNet):
             raise ModelError(f"tokens of {span} pixels are cut from rows of {columns} in raster order, not {order!r}")
         self.span, self.columns, self.tokens, self.width = span, columns, variables // span, width
         self.grid, self.inside = _inside(rows, columns // span, span, margin)
+        trunk = (margin[2], columns - margin[3])
+        self.phases = Phases(phases or [0], rows=rows, columns=columns, span=span, trunk=trunk)
+        if self.phases.count > 1 and shown is not None:
+            raise ModelError("given bits lie where they lie: such a net reads a picture in one phase")
         near = aside if near is None else near
         if above < 1 or near < aside:
             raise ModelError(f"a patch of {above} rows above, {aside} and at last {near} columns aside has no shape")
@@ -121,8 +129,8 @@ class TokenNet(OrderedNet):
         self.direct = Product(seen, nodes, source=BIT, target=LOGIT, gain=0.1)
         self.norm = RMSNorm(read or width, source=STREAM, target=OPERAND)
         self.head = Product(read or width, nodes, source=OPERAND, target=LOGIT, length=self.norm.length, gain=0.3)
-        self.positions = nn.Parameter(torch.randn(len(self.inside), width) * 0.3)
-        self.bias = nn.Parameter(torch.full((self.tokens, nodes), -1.0))
+        self.positions = nn.Parameter(torch.randn(self.phases.count * len(self.inside), width) * 0.3)
+        self.bias = nn.Parameter(torch.full((self.phases.count * self.tokens, nodes), -1.0))
         self.register_buffer("positions_q", torch.zeros(self.positions.shape, dtype=torch.int16))
         self.register_buffer("bias_q", torch.zeros(self.bias.shape, dtype=torch.int16))
 
@@ -145,19 +153,44 @@ class TokenNet(OrderedNet):
 
     def forward(self, x: Tensor, given: Tensor | None = None) -> Tensor:
         """Logits in nats, [N, D], of x [N, D], given [N, G]; floats, without any rounding."""
-        patch = self._patches(x.reshape(-1, self.rows, self.columns))
+        logits = []
+        for k in range(self.phases.count):
+            phase = torch.full((len(x),), k, device=x.device)
+            frames = self.phases.framed(x, phase)
+            trees, known = self.trees(frames, phase, given), frames.detach().view(-1, self.tokens, self.span).long()
+            z, node = [], torch.zeros(known.shape[:2], dtype=torch.long, device=x.device)
+            for pixel in range(self.span):
+                z.append(trees.gather(2, node[..., None]))
+                node = 2 * node + 1 + known[:, :, pixel]
+            logits.append(torch.cat(z, dim=2).flatten(1))
+        return self.phases.mean(logits)
+
+    def bits(self, x: Tensor, chance: Tensor) -> Tensor:
+        """Training reading: the code length in bits of x [N, D], its mean over all draws of the pixels of each token.
+
+        chance [N, D] is that of each pixel to be 1, or x itself. Each example is read in a phase of its own.
+        """
+        phase = torch.randint(self.phases.count, (len(x),), device=x.device)
+        frames, chances = self.phases.framed(x, phase), self.phases.framed(chance, phase)
+        trees = self.trees(frames, phase).flatten(1)
+        wanted, reached = [], [x.new_ones(len(x), self.tokens, 1)]  # of the nodes of each level
+        for p in chances.view(-1, self.tokens, self.span, 1).unbind(2):
+            wanted.append(p.expand(reached[-1].shape))
+            reached.append(torch.stack([reached[-1] * (1 - p), reached[-1] * p], dim=3).flatten(2))
+        return bits_of(trees, torch.cat(wanted, dim=2).flatten(1), torch.cat(reached[:-1], dim=2).flatten(1))
+
+    def trees(self, frames: Tensor, phase: Tensor, given: Tensor | None = None) -> Tensor:
+        """Training reading: all tokens' logits of frames [N, D], each in its phase, int64 [N]: [N, tokens, nodes]."""
+        patch = self._patches(frames.view(-1, self.rows, self.columns))
         if given is not None:
-            patch = torch.cat([patch, given[:, torch.from_numpy(self.shown).to(x.device)]], dim=2)
-        inside = torch.from_numpy(self.inside).to(x.device)
-        h = self.trunk(self.first(patch[:, inside]) + self.positions)
-        with torch.autocast(x.device.type, enabled=False):  # logits want all bits
-            nodes = (self.direct(patch) + self.bias).index_add(1, inside, self.head(self.norm(h)))
-        known, z = x.detach().reshape(-1, self.tokens, self.span).long(), []
-        node = torch.zeros(known.shape[:2], dtype=torch.long, device=x.device)
-        for pixel in range(self.span):
-            z.append(nodes.gather(2, node[..., None]))
-            node = 2 * node + 1 + known[:, :, pixel]
-        return torch.cat(z, dim=2).flatten(1)
+            patch = torch.cat([patch, given[:, torch.from_numpy(self.shown).to(frames.device)]], dim=2)
+        inside = torch.from_numpy(self.inside).to(frames.device)
+        positions = self.positions.view(self.phases.count, len(self.inside), -1)[phase]
+        bias = self.bias.view(self.phases.count, self.tokens, -1)[phase]
+        h = self.trunk(self.first(patch[:, inside]) + positions)
+        with torch.autocast(frames.device.type, enabled=False):  # logits want all bits
+            trees: Tensor = (self.direct(patch) + bias).index_add(1, inside, self.head(self.norm(h)))
+        return trees
 
     def _patches(self, pictures: Tensor) -> Tensor:
         """What all tokens see of pictures [N, rows, columns], [N, tokens, I], by overlapping views: few long copies."""
@@ -183,29 +216,31 @@ class TokenNet(OrderedNet):
 
     def place(self, engine: Engine) -> None:
         super().place(engine)
-        self._places = self.positions_q.to(engine.device, torch.float32)
-        self._bias = self.bias_q.to(engine.device, torch.float32)
+        count, kind = self.phases.count, (engine.device, torch.float32)
+        self._places = self.positions_q.view(count, -1, self.width).to(*kind)
+        self._bias = self.bias_q.view(count, self.tokens, -1).to(*kind)
         self._ranks = np.full(self.tokens, -1)
         self._ranks[self.inside] = np.arange(len(self.inside))
 
-    def read(self, state: Any, canvas: NDArray[np.uint8], first: int, count: int) -> Tensor:
+    def read(self, state: Any, canvas: NDArray[np.uint8], first: int, count: int, phase: int = 0) -> Tensor:
         """The trees of tokens first .. first + count - 1 of all lanes: integers in fp32, [N, count, nodes].
 
-        canvas uint8 [N, pixels + G] holds all that these tokens see; `state` all tokens before them.
+        canvas uint8 [N, pixels + G] holds all that these tokens of a phase see; `state` all tokens before them.
         """
         lanes, device = len(canvas), self.engine.device
         seen = torch.empty(lanes, count, self.index.shape[1])
         patches(canvas, self.index, first, seen.numpy())
         seen = seen.to(device)
         nodes = self.direct.whole(seen.flatten(0, 1)).view(lanes, count, self.nodes)
-        nodes += self._bias[first : first + count]
+        nodes += self._bias[phase, first : first + count]
         ranks = self._ranks[first : first + count]
         (inside,) = np.nonzero(ranks >= 0)
         if len(inside):
             seen = seen[:, torch.from_numpy(inside).to(device)]
             h = self.first.whole(seen.flatten(0, 1)).view(lanes, len(inside), self.width)
-            h += self._places[int(ranks[inside[0]]) :][: len(inside)]
-            h = self.norm.whole(self.advance(state, h, int(ranks[inside[0]])).flatten(0, 1))
+            rank = int(ranks[inside[0]])
+            h += self._places[phase, rank : rank + len(inside)]
+            h = self.norm.whole(self.advance(state, h, rank).flatten(0, 1))
             nodes[:, torch.from_numpy(inside).to(device)] += self.head.whole(h).view(lanes, len(inside), self.nodes)
         return nodes.clamp_(LOGIT.low, LOGIT.high)
 
@@ -218,44 +253,22 @@ class TokenNet(OrderedNet):
         return flat if given is None else np.concatenate([flat, given], axis=1)
 
     def outputs(self, x: NDArray[np.uint8], given: NDArray[np.uint8] | None = None) -> NDArray[np.int32]:
-        z = np.empty(x.shape, np.int32)
-        for first in range(0, len(x), self.together):
-            part = slice(first, first + self.together)
-            canvas = self.drawn(x[part], None if given is None else given[part])
-            nodes = self.read(self.start(len(canvas)), canvas, 0, self.tokens)
-            chosen(nodes.cpu().numpy(), np.ascontiguousarray(x[part]), z[part])
-        return z
+        logits = []
+        for k in range(self.phases.count):
+            frames = self.phases.framed(torch.from_numpy(x), torch.full((len(x),), k)).numpy()
+            z = np.empty(x.shape, np.int32)
+            for first in range(0, len(x), self.together):
+                part = slice(first, first + self.together)
+                canvas = self.drawn(frames[part], None if given is None else given[part])
+                nodes = self.read(self.start(len(canvas)), canvas, 0, self.tokens, k)
+                chosen(nodes.cpu().numpy(), np.ascontiguousarray(frames[part]), z[part])
+            logits.append(torch.from_numpy(z))
+        mean: NDArray[np.int32] = self.phases.mean(logits).numpy()
+        return mean
 
-    def walk(self, lanes: int, given: NDArray[np.uint8] | None = None) -> TokenWalk:
-        return TokenWalk(self, lanes, given)
-
-
-class TokenWalk:
-    """What is known of the pictures, the trees of the open token and where in them the lanes stand."""
-
-    def __init__(self, net: TokenNet, lanes: int, given: NDArray[np.uint8] | None) -> None:
-        self._net, self._at = net, 0
-        self._state = net.start(lanes)
-        self._canvas = net.drawn(np.zeros((lanes, net.variables), np.uint8), given)
-        self._node = np.zeros(lanes, np.int32)
-
-    def outputs(self) -> NDArray[np.int32]:
-        net = self._net
-        if self._at % net.span == 0:
-            nodes = net.read(self._state, self._canvas, self._at // net.span, 1)
-            self._nodes: NDArray[np.float32] = nodes[:, 0].cpu().numpy()
-            self._node[:] = 0
-        z = np.empty(len(self._node), np.int32)
-        pick(self._nodes, self._node, z)
-        return z
-
-    def observe(self, x: NDArray[np.int32]) -> None:
-        net = self._net
-        row, column = divmod(self._at, net.columns)
-        left, _, above, _ = net.frame
-        self._canvas[:, (above + row) * net.canvas[1] + left + column] = x
-        descend(self._node, x)
-        self._at += 1
+    def walk(self, lanes: int, given: NDArray[np.uint8] | None = None) -> Walk:
+        walks = [TokenWalk(self, lanes, given, k) for k in range(self.phases.count)]
+        return walks[0] if len(walks) == 1 else PhasedWalk(self.phases, walks, lanes)
 
 
 def _inside(rows: int, tokens: int, span: int, margin: list[int]) -> tuple[tuple[int, int], NDArray[np.int64]]:

@@ -120,7 +120,8 @@ class TableSampler:
             gray = self._grays[self.random.integers(0, len(self._grays), count)]
             if self.settings.bent and not still:
                 some = self.random.random(count) < self.settings.bent
-                gray[some] = bent(gray[some], self.settings.rows, self.random)
+                if some.any():
+                    gray[some] = bent(gray[some], self.settings.rows, self.random)
             tables = [(self.random.random(gray.shape, np.float32) < gray).astype(np.float32)]
             if self.settings.expected is not None and drawn >= self.settings.expected:
                 tables.append(gray)

@@ -52,6 +52,10 @@ def _binary_loss(net: nn.Module, batch: tuple[Tensor, ...]) -> tuple[Tensor, Ten
     return bits_of(net(x), wanted), torch.tensor(float(x.numel()))
 
 
+def _token_loss(net: nn.Module, batch: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+    return net.bits(batch[0], batch[-1]), torch.tensor(float(batch[0].numel()))  # type: ignore[operator]
+
+
 def _own_loss(net: nn.Module, batch: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
     """Of nets that say themselves what a batch costs."""
     return net.bits(batch[0]), torch.tensor(float(batch[0].numel()))  # type: ignore[operator]
@@ -65,22 +69,22 @@ def _stream_loss(net: nn.Module, batch: tuple[Tensor, ...]) -> tuple[Tensor, Ten
 TASKS = {
     "char_rnn": Task(TextSampler, _own_loss),
     "char_transformer": Task(TextSampler, _own_loss),
-    "diagonal_bilstm": Task(TableSampler, _binary_loss),
+    "diagonal_bilstm": Task(TableSampler, _token_loss),
     "ensemble": Task(HeldOutSampler, _binary_loss),
     "fvsbn": Task(TableSampler, _binary_loss),
     "gated_colour": Task(SmallPictureSampler, _own_loss),
-    "gated_pixelcnn": Task(TableSampler, _binary_loss),
+    "gated_pixelcnn": Task(TableSampler, _token_loss),
     "guided_net": Task(GuidedSampler, _guided_loss),
     "labelled_pixelcnn": Task(LabelledSampler, _binary_loss),
     "local_pixelcnn": Task(PictureSampler, _picture_loss),
     "made": Task(TableSampler, _binary_loss),
     "multiscale": Task(TableSampler, _binary_loss),
     "nade": Task(TableSampler, _binary_loss),
-    "pixelcnn": Task(TableSampler, _binary_loss),
-    "pixelsnail": Task(TableSampler, _binary_loss),
+    "pixelcnn": Task(TableSampler, _token_loss),
+    "pixelsnail": Task(TableSampler, _token_loss),
     "rnade": Task(RealSampler, _own_loss),
-    "row_lstm": Task(TableSampler, _binary_loss),
+    "row_lstm": Task(TableSampler, _token_loss),
     "text_net": Task(StreamSampler, _stream_loss),
-    "transformer": Task(TableSampler, _binary_loss),
+    "transformer": Task(TableSampler, _token_loss),
     "wavenet": Task(SoundSampler, _own_loss),
 }
