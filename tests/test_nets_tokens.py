@@ -23,6 +23,7 @@ from arzip.nets import table_model
 from arzip.nets.pixelsnail import PixelSNAIL, Residual
 from arzip.nets.table_model import TableModel
 from arzip.nets.token_net import TokenNet
+from arzip.nets.token_phases import Phases
 from arzip.nets.transformer import Transformer
 from arzip.store import load, save
 from tests.laws import check_causality, check_parity, check_road
@@ -36,7 +37,7 @@ NETS: dict[str, Callable[[], TokenNet]] = {
     "pixelsnail": lambda: PixelSNAIL(**SIZES, span=4, margin=[1, 1, 0, 0], layers=2, residual=1, key=4, inner=20),
     "pixelsnail, pairs": lambda: PixelSNAIL(**SIZES, span=2, margin=[0, 0, 2, 2], layers=1, residual=2, key=4, inner=9),
     "pixelsnail, phases": lambda: PixelSNAIL(
-        **SIZES, span=4, margin=[1, 1, 0, 4], layers=1, residual=1, key=4, inner=9, phases=[0, 2, -1]
+        **SIZES, span=4, margin=[1, 1, 0, 4], layers=1, residual=1, key=4, inner=9, phases=[0, 2, -1], sharpness=67
     ),
 }
 
@@ -184,9 +185,12 @@ def test_phases_are_readings_of_moved_pictures() -> None:
             assert torch.equal(frames[:, :, first - offset : end - offset], pictures[:, :, first:end])
             assert frames.sum() == pictures[:, :, first:end].sum()
     logits = [torch.full((6, D), value, dtype=torch.int32) for value in (10, 40, 101)]
-    mean = net.phases.mean(logits).view(pictures.shape)[0, 0].tolist()
-    assert mean == [56, 56, 50, 25, 40, 40, 50, 25]  # trunks of 0..3, 2..5 and -1..2; 7 has left the last frame
-    assert net.phases.mean([z.float() for z in logits]).view(pictures.shape)[0, 0, 2] == pytest.approx(151 / 3)
+    means = [56, 56, 50, 25, 40, 40, 50, 25]  # trunks of 0..3, 2..5 and -1..2; 7 has left the last frame
+    shown = Phases([0, 2, -1], 64, rows=ROWS, columns=COLUMNS, span=4, trunk=(0, 4))
+    assert shown.mean(logits).view(pictures.shape)[0, 0].tolist() == means
+    sharp = net.phases.mean([z.float() for z in logits]).view(pictures.shape)[0, 0]
+    torch.testing.assert_close(sharp / (67 / 64), torch.tensor(means).float(), atol=0.51, rtol=0.0)
+    assert int(net.phases.mean([torch.full((6, D), LOGIT.high, dtype=torch.int32)] * 3).max()) == LOGIT.high
 
 
 def test_training_reads_every_example_in_one_phase() -> None:
@@ -234,9 +238,10 @@ def test_examples_may_lie_in_memory_as_they_like() -> None:
         ({"heads": 5}, "do not share"),
         ({"width": 514}, "beyond"),
         ({"near": 2}, "no shape"),
-        ({"phases": [0, 0]}, "cannot be cut"),
-        ({"phases": [3, -1]}, "cannot be cut"),
-        ({"phases": [4]}, "cannot be cut"),
+        ({"phases": [0, 3, -1]}, "alike"),
+        ({"phases": [0, 5]}, "alike"),
+        ({"phases": [1, 2]}, "lack 0"),
+        ({"sharpness": 129}, "at most 2"),
         ({"phases": [0, 1], "shown": np.zeros((16, 1), np.int64)}, "in one phase"),
     ],
 )

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arzip.nets.token_kernels import descend, pick
-from arzip.nets.token_phases import PARTS, Phases
+from arzip.nets.token_phases import Phases, rounded_mean
 
 if TYPE_CHECKING:
     from arzip.nets.token_net import TokenNet
@@ -52,13 +52,13 @@ class PhasedWalk:
         self._white = np.zeros(lanes, np.int32)
 
     def outputs(self) -> NDArray[np.int32]:
-        total = np.full(len(self._white), PARTS // 2, np.int32)
+        total = np.zeros(len(self._white), np.int32)
         for walk, offset, shares in zip(self._walks, self._phases.offsets, self._phases.shares, strict=True):
             if self._column == 0:
                 self._skip(walk, -offset)
             if 0 <= self._column - offset < self._phases.columns:
                 total += shares[self._column] * walk.outputs()
-        return total // PARTS
+        return rounded_mean(total)
 
     def observe(self, x: NDArray[np.int32]) -> None:
         end = self._phases.columns
