@@ -155,7 +155,7 @@ def test_the_tree_is_the_joint_distribution_of_a_token() -> None:
 def test_training_bits_are_those_of_the_logits() -> None:
     net, x = trained("transformer"), torch.from_numpy(table(9)).float()
     with torch.no_grad():
-        torch.testing.assert_close(net.bits(x, x), bits_of(net(x), x))
+        torch.testing.assert_close(net.expected_bits(x, x), bits_of(net(x), x))
 
 
 def test_training_bits_are_the_mean_over_all_draws_of_a_token() -> None:
@@ -171,7 +171,7 @@ def test_training_bits_are_the_mean_over_all_draws_of_a_token() -> None:
                 every[:, token] = values
                 nats = torch.nn.functional.softplus((1 - 2 * values) * net(every)[:, token]).sum(dim=1)
                 mean += float(((values * p[token] + (1 - values) * (1 - p[token])).prod(dim=1) * nats).sum())
-        assert float(net.bits(x, chance)) == pytest.approx(mean / np.log(2), rel=1e-5)
+        assert float(net.expected_bits(x, chance)) == pytest.approx(mean / np.log(2), rel=1e-5)
 
 
 def test_phases_are_readings_of_moved_pictures() -> None:
@@ -197,7 +197,7 @@ def test_training_reads_every_example_in_one_phase() -> None:
     net, x = trained("pixelsnail, phases"), torch.from_numpy(table(50)).float()
     torch.manual_seed(3)
     with torch.no_grad():
-        bits = [float(net.bits(x, x)) for _ in range(40)]
+        bits = [float(net.expected_bits(x, x)) for _ in range(40)]
         phases = [net.phases.framed(x, torch.full((50,), k)) for k in range(3)]
         whole = [bits_of(_path(net, frames, k), frames) for k, frames in enumerate(phases)]
     assert np.std(bits) > 0

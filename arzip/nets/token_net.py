@@ -167,7 +167,7 @@ class TokenNet(OrderedNet):
             logits.append(torch.cat(z, dim=2).flatten(1))
         return self.phases.mean(logits)
 
-    def bits(self, x: Tensor, chance: Tensor) -> Tensor:
+    def expected_bits(self, x: Tensor, chance: Tensor) -> Tensor:
         """Training reading: the code length in bits of x [N, D], its mean over all draws of the pixels of each token.
 
         chance [N, D] is that of each pixel to be 1, or x itself. Each example is read in a phase of its own.
@@ -255,18 +255,20 @@ class TokenNet(OrderedNet):
         return flat if given is None else np.concatenate([flat, given], axis=1)
 
     def outputs(self, x: NDArray[np.uint8], given: NDArray[np.uint8] | None = None) -> NDArray[np.int32]:
-        logits = []
-        for k in range(self.phases.count):
-            frames = self.phases.framed(torch.from_numpy(x), torch.full((len(x),), k)).numpy()
-            z = np.empty(x.shape, np.int32)
-            for first in range(0, len(x), self.together):
-                part = slice(first, first + self.together)
-                canvas = self.drawn(frames[part], None if given is None else given[part])
-                nodes = self.read(self.start(len(canvas)), canvas, 0, self.tokens, k)
-                chosen(nodes.cpu().numpy(), np.ascontiguousarray(frames[part]), z[part])
-            logits.append(torch.from_numpy(z))
+        logits = [torch.from_numpy(self.reading(x, k, given)) for k in range(self.phases.count)]
         mean: NDArray[np.int32] = self.phases.mean(logits).numpy()
         return mean
+
+    def reading(self, x: NDArray[np.uint8], phase: int, given: NDArray[np.uint8] | None = None) -> NDArray[np.int32]:
+        """Exact reading of the frames of one phase of x [N, D]: logits int32 [N, D]."""
+        frames = self.phases.framed(torch.from_numpy(x), torch.full((len(x),), phase)).numpy()
+        z = np.empty(x.shape, np.int32)
+        for first in range(0, len(x), self.together):
+            part = slice(first, first + self.together)
+            canvas = self.drawn(frames[part], None if given is None else given[part])
+            nodes = self.read(self.start(len(canvas)), canvas, 0, self.tokens, phase)
+            chosen(nodes.cpu().numpy(), np.ascontiguousarray(frames[part]), z[part])
+        return z
 
     def walk(self, lanes: int, given: NDArray[np.uint8] | None = None) -> Walk:
         walks = [TokenWalk(self, lanes, given, k) for k in range(self.phases.count)]

@@ -53,7 +53,7 @@ def _binary_loss(net: nn.Module, batch: tuple[Tensor, ...]) -> tuple[Tensor, Ten
 
 
 def _token_loss(net: nn.Module, batch: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
-    return net.bits(batch[0], batch[-1]), torch.tensor(float(batch[0].numel()))  # type: ignore[operator]
+    return net.expected_bits(batch[0], batch[-1]), torch.tensor(float(batch[0].numel()))  # type: ignore[operator]
 
 
 def _own_loss(net: nn.Module, batch: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
