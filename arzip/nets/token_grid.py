@@ -30,10 +30,12 @@ class Neighbourhood:
         self._top, self._side = max(-dy for dy, _ in taps), max(abs(dx) for _, dx in taps)
         rows, columns = grid
         width = columns + 2 * self._side
-        self._places = (rows + self._top) * width
-        spots = (np.arange(rows)[:, None] + self._top) * width + np.arange(columns) + self._side
-        self._spots = spots.reshape(-1).astype(np.int32)
-        self._near = (self._spots[:, None] + [dy * width + dx for dy, dx in taps]).astype(np.int32)
+        kept = self._top + 1  # rows: each takes the place of one that no tap sees any more
+        self._places = kept * width
+        y, x = np.arange(rows)[:, None, None], np.arange(columns)[:, None] + self._side
+        near = [(y + dy) % kept * width + x + dx for dy, dx in [(0, 0), *taps]]
+        places = np.concatenate(near, axis=2).reshape(rows * columns, -1).astype(np.int32)
+        self._spots, self._near = places[:, 0].copy(), places[:, 1:].copy()
 
     def length(self, one: int) -> int:
         """The largest Euclidean length of what a token reads, if that of each neighbour is at most `one`."""
@@ -47,7 +49,7 @@ class Neighbourhood:
         return torch.cat(seen, dim=3).flatten(1, 2)
 
     def start(self, *shape: int) -> NDArray[np.int16]:
-        """What is known before the first token, int16 [N, places, C], of `shape` = (N, C)."""
+        """What is known before the first token, nothing: int16 [N, places, C], of `shape` = (N, C)."""
         lanes, channels = shape
         return np.zeros((lanes, self._places, channels), np.int16)
 
