@@ -21,10 +21,11 @@ build = npy.build
 
 def parse(data: bytes) -> Parsed:
     """Raises UnsupportedInput for what `npy` refuses, other types, and arrays of fewer than two dimensions."""
-    raw, header, dtype, shape = npy.opened(data)
+    raw, header, dtype, shape, order = npy.opened(data)
     if dtype not in (np.uint8, np.bool_) or len(shape) < 2:
         raise UnsupportedInput(f"a table is uint8 or bool [N, ...], not {dtype} of shape {shape}")
     if 0 in shape:
         raise UnsupportedInput("an empty array is no table")
+    table = np.ascontiguousarray(raw.reshape(shape, order=order)).reshape(shape[0], -1)
     depth = max(1, int(raw.max()).bit_length())
-    return Parsed((Symbols("table", raw.reshape(shape[0], -1), depth),), header)
+    return Parsed((Symbols("table", table, depth),), header)
