@@ -15,21 +15,26 @@ if TYPE_CHECKING:
 
 __all__ = ["PhasedWalk", "TokenWalk"]
 
+_TOGETHER = 512  # lanes that go through a net together: what passes from layer to layer stays in the cache
+
 
 class TokenWalk:
     """One phase: what is known of its frames, the trees of the open token and where in them the lanes stand."""
 
     def __init__(self, net: TokenNet, lanes: int, given: NDArray[np.uint8] | None, phase: int) -> None:
         self._net, self._phase, self._at = net, phase, 0
-        self._state = net.start(lanes)
+        self._parts = [slice(at, min(at + _TOGETHER, lanes)) for at in range(0, lanes, _TOGETHER)]
+        self._states = [net.start(part.stop - part.start) for part in self._parts]
         self._canvas = net.drawn(np.zeros((lanes, net.variables), np.uint8), given)
+        self._nodes = np.empty((lanes, net.nodes), np.float32)
         self._node = np.zeros(lanes, np.int32)
 
     def outputs(self) -> NDArray[np.int32]:
         net = self._net
         if self._at % net.span == 0:
-            nodes = net.read(self._state, self._canvas, self._at // net.span, 1, self._phase)
-            self._nodes: NDArray[np.float32] = nodes[:, 0].cpu().numpy()
+            for part, state in zip(self._parts, self._states, strict=True):
+                nodes = net.read(state, self._canvas[part], self._at // net.span, 1, self._phase)
+                self._nodes[part] = nodes[:, 0].cpu().numpy()
             self._node[:] = 0
         z = np.empty(len(self._node), np.int32)
         pick(self._nodes, self._node, z)
