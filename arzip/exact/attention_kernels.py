@@ -94,8 +94,8 @@ def _means(
     for c in range(sums.shape[0]):
         into = sums[c]
         for n in range(into.shape[0]):
-            # In doubles, for those divide side by side. A mean is below 2**15 and, where it is no integer, at least 2**-32
-            # away from the next one, while a quotient is rounded by 2**-38 at most: its floor is right.
+            # In doubles, for those divide side by side. A mean is below 2**15 and, where it is no integer, at least
+            # 2**-32 away from the next one, while a quotient is rounded by 2**-38 at most: its floor is right.
             into[n] = np.int32(np.floor((2.0 * into[n] + total[n]) / (2.0 * total[n])))
 
 
