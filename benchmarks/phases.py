@@ -2,8 +2,7 @@
 
     ARZIP_CORPORA=... python benchmarks/phases.py bilstm-mnist-1 [--examples 2000]
 
-Nats per image of the exact net. A phase alone is read as the net reads it, margin and all; means are those of the
-first two and of all phases, at the sharpness of the model and without it.
+Nats per image of the exact net: of each phase's frames, and of the mean of the first two and of all phases.
 """
 
 from __future__ import annotations
@@ -33,17 +32,16 @@ def main() -> None:
     architecture = read_recipe(find(given.model) / "recipe.toml").architecture
     x = part_of("mnist-binarised", "valid")[: given.examples]
     readings = [net.reading(x, k) for k in range(net.phases.count)]
-    offsets, sharpness = net.phases.offsets, int(architecture.get("sharpness", 64))
+    offsets = net.phases.offsets
     for k, offset in enumerate(offsets):
         frames = net.phases.framed(torch.from_numpy(x), torch.full((len(x),), k)).numpy()
         print(f"phase {offset:2}: {_nats(readings[k], frames):.3f}")
     span, edges = int(architecture["span"]), architecture["margin"]
+    trunk = (int(edges[2]), net.columns - int(edges[3]))
     for count in (2, len(offsets)):
-        for sharp in (64, sharpness):
-            trunk = (int(edges[2]), net.columns - int(edges[3]))
-            phases = Phases(offsets[:count], sharp, rows=net.rows, columns=net.columns, span=span, trunk=trunk)
-            mean = phases.mean([torch.from_numpy(z) for z in readings[:count]]).numpy()
-            print(f"mean of {offsets[:count]}, sharpness {sharp}/64: {_nats(mean, x):.3f}")
+        phases = Phases(offsets[:count], rows=net.rows, columns=net.columns, span=span, trunk=trunk)
+        mean = phases.mean([torch.from_numpy(z) for z in readings[:count]]).numpy()
+        print(f"mean of {offsets[:count]}: {_nats(mean, x):.3f}")
 
 
 def _nats(logits: NDArray[np.int32], x: NDArray[np.uint8]) -> float:

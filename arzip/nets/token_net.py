@@ -76,7 +76,6 @@ class TokenNet(OrderedNet):
         read: how many channels the trunk ends in; `width` by default.
         shown: of the given bits [N, G], which each token sees, [tokens, S]; none by default.
         phases: columns by which tokens are cut later, in each reading of a picture; one reading, by none, by default.
-        sharpness: by which their mean is multiplied, in 64ths.
     """
 
     together = 16  # examples read at once: what they leave behind stays in the cache
@@ -100,7 +99,6 @@ class TokenNet(OrderedNet):
         read: int | None = None,
         shown: NDArray[np.int64] | None = None,
         phases: list[int] | None = None,
-        sharpness: int = 64,
     ) -> None:
         super().__init__(variables, rows, order)
         columns = variables // rows
@@ -109,7 +107,7 @@ class TokenNet(OrderedNet):
         self.span, self.columns, self.tokens, self.width = span, columns, variables // span, width
         self.grid, self.inside = _inside(rows, columns // span, span, margin)
         trunk = (margin[2], columns - margin[3])
-        self.phases = Phases(phases or [0], sharpness, rows=rows, columns=columns, span=span, trunk=trunk)
+        self.phases = Phases(phases or [0], rows=rows, columns=columns, span=span, trunk=trunk)
         if shown is not None and not self.phases.alone:
             raise ModelError("given bits lie where they lie: such a net reads a picture in one phase")
         near = aside if near is None else near
