@@ -2,7 +2,7 @@
 
     ARZIP_CORPORA=... python benchmarks/phases.py bilstm-mnist-1 [--examples 2000]
 
-Nats per image of the exact net: of each phase's frames, and of the mean of the first two and of all phases.
+Nats per image of the exact net: of each phase's frames, and of the mean of the first two phases, three, and so on.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def main() -> None:
         print(f"phase {offset:2}: {_nats(readings[k], frames):.3f}")
     span, edges = int(architecture["span"]), architecture["margin"]
     trunk = (int(edges[2]), net.columns - int(edges[3]))
-    for count in (2, len(offsets)):
+    for count in range(2, len(offsets) + 1):
         phases = Phases(offsets[:count], rows=net.rows, columns=net.columns, span=span, trunk=trunk)
         mean = phases.mean([torch.from_numpy(z) for z in readings[:count]]).numpy()
         print(f"mean of {offsets[:count]}: {_nats(mean, x):.3f}")
