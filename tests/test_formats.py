@@ -108,6 +108,8 @@ def test_npy_refuses_what_it_cannot_rebuild() -> None:
         np.save(out, array)
         with pytest.raises(UnsupportedInput):
             npy.parse(out.getvalue()[:-1])
+        with pytest.raises(UnsupportedInput):
+            npy.parse(out.getvalue()[:40])
     with pytest.raises(UnsupportedInput):
         npy.parse(out.getvalue())
 

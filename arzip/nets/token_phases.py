@@ -55,7 +55,7 @@ class Phases:
         """Pictures [N, rows * columns] as their frames, each in its own phase, int64 [N]."""
         if self.alone:
             return x
-        wide = torch.nn.functional.pad(x.view(len(x), self.rows, -1), (self._edge, self._edge))
+        wide = torch.nn.functional.pad(x.view(len(x), self.rows, self.columns), (self._edge, self._edge))
         places = torch.from_numpy(self._frames).to(x.device)[phase][:, None].expand(-1, self.rows, -1)
         return wide.gather(2, places).flatten(1)
 
