@@ -14,6 +14,7 @@ from arzip.coding.drive import decode_symbols, encode_symbols
 from arzip.errors import ModelError
 from arzip.exact.bernoulli import bits_of
 from arzip.exact.engine import Engine
+from arzip.exact.gates import CELL_POINT, lstm_row, lstm_unit
 from arzip.nets import table_model
 from arzip.nets.diagonal_bilstm import DiagonalBiLSTM
 from arzip.nets.fronts_of_cells import Fronts, diagonal_fronts, recur, row_fronts
@@ -165,6 +166,20 @@ def test_neither_engines_nor_threads_nor_sizes_change_a_word(name: str, monkeypa
     for sample in samples[1:]:
         np.testing.assert_array_equal(sample, samples[0])
     assert len(np.unique(samples[0], axis=0)) > 20
+
+
+def test_a_row_of_cells_is_what_each_of_them_is_alone() -> None:
+    """Wherever gates are shut, open or half open, and with cells up to their limits."""
+    random, units = np.random.default_rng(0), 3000
+    sums = random.integers(-9 << 10, 9 << 10, (4, units)) * random.choice([1, 7], (4, units))
+    sums[:, :4] = np.array([-65534, 65534, 8184, -8200])[:, None] * [1, -1, 1, -1]
+    end = (16 << CELL_POINT) - 1
+    before = random.integers(-end, end + 1, units).astype(np.int32)
+    before[:2] = end, -end
+    cell, hidden = before.copy(), np.empty(units, np.float32)
+    lstm_row(sums.astype(np.float32).ravel(), cell, hidden)
+    wanted = [lstm_unit(*sums[:, j], before[j]) for j in range(units)]
+    np.testing.assert_array_equal(np.stack([cell, hidden], axis=1), wanted)
 
 
 def by_definition(x: Tensor, inner: Tensor, bias: Tensor, weight: Tensor, fronts: Fronts) -> Tensor:

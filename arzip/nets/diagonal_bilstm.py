@@ -23,19 +23,15 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from arzip.exact.fixed import wide
-from arzip.exact.gates import SUM_POINT
 from arzip.exact.layers import Layer
 from arzip.exact.norm import RMSNorm
 from arzip.exact.product import Product
-from arzip.nets.front_kernels import HIDDEN, exact
+from arzip.nets.front_kernels import HIDDEN, SUMS, exact
 from arzip.nets.fronts_of_cells import Fronts, diagonal_fronts, recur
 from arzip.nets.pixel_rnn import CellLayer, PixelRNN
 from arzip.nets.token_net import BRANCH, OPERAND, STREAM
 
 __all__ = ["DiagonalBiLSTM"]
-
-_SUMS = wide(SUM_POINT)
 
 
 class DiagonalBiLSTM(PixelRNN):
@@ -53,8 +49,8 @@ class _Direction(Layer):
     def __init__(self, channels: int, length: int, hidden: int, fronts: Fronts) -> None:
         super().__init__()
         self.hidden, self.fronts = hidden, fronts
-        self.input = Product(channels, 4 * hidden, source=OPERAND, target=_SUMS, length=length)
-        self.state = Product(2 * hidden, 4 * hidden, source=HIDDEN, target=_SUMS)
+        self.input = Product(channels, 4 * hidden, source=OPERAND, target=SUMS, length=length)
+        self.state = Product(2 * hidden, 4 * hidden, source=HIDDEN, target=SUMS)
         with torch.no_grad():
             self.input.bias[hidden : 2 * hidden] = 1.0  # gates that keep, to begin with
 
@@ -88,28 +84,29 @@ class _DiagonalLayer(CellLayer):
 
 
 class _Line:
-    """One direction's cells of a row, in the order in which it goes: h [1 + width, lanes, h] after a column of zeros.
+    """One direction's cells of a row, in the order in which it goes: h [lanes, 1 + width, h] after a column of zeros.
 
-    h of the row above stays until it is overwritten.
+    h of the row above stays until it is overwritten, so that what a cell sees of both rows lies side by side.
     """
 
     def __init__(self, direction: _Direction, width: int, lanes: int) -> None:
         self._direction = direction
-        self.h = torch.zeros(width + 1, lanes, direction.hidden, device=direction.engine.device)
+        self.h = torch.zeros(lanes, width + 1, direction.hidden)
         self._c = np.zeros((lanes, direction.hidden), dtype=np.int32)
+        self._finish = [*direction.input.operands()[1:], *direction.state.operands()[1:]]
 
     def advance(self, x: Tensor, first: int) -> None:
         """The next cells, from `first` on, of x [n, lanes, C] as it enters."""
-        flat = self._direction.input.whole(x.flatten(0, 1))
-        sums = flat.view(*x.shape[:2], flat.shape[1]).cpu().numpy()
+        direction, row = self._direction, self.h.flatten(1)
+        sums = direction.input.part(x.flatten(0, 1)).view(*x.shape[:2], 4 * direction.hidden).cpu().numpy()
+        x_bias, x_scale, q_bias, q_scale = self._finish
         if first == 0:
             self._c[:] = 0
         for column, entering in enumerate(sums, start=first):
-            seen = torch.cat([self.h[column], self.h[column + 1]], dim=1)
-            q = self._direction.state.whole(seen).cpu().numpy()
-            h = torch.empty(self._c.shape)
-            exact(entering, q, self._c, h.numpy())
-            self.h[column + 1] = h
+            place = column * direction.hidden
+            q = direction.state.part(row[:, place : place + 2 * direction.hidden].to(x.device)).cpu().numpy()
+            place += direction.hidden
+            exact(entering, x_bias, x_scale, q, q_bias, q_scale, self._c, row.numpy(), place)
 
 
 class _DiagonalState:
@@ -121,11 +118,15 @@ class _DiagonalState:
         self._left, self._right = (_Line(direction, width, lanes) for direction in (layer.left, layer.right))
 
     def advance(self, stream: Tensor, first: int) -> Tensor:
-        end = first + len(stream)
+        end, up = first + len(stream), self._layer.up
         x = self._x[first:end].copy_(self._layer.norm.whole(stream.flatten(0, 1)).view(stream.shape))
         self._left.advance(x, first)
-        right = self._right.h[1 + self._width - end : 1 + self._width - first].flip(0)
-        return self._layer.up.whole(torch.cat([self._left.h[first + 1 : end + 1], right], dim=2).flatten(0, 1))
+        left = self._left.h[:, first + 1 : end + 1]
+        right = self._right.h[:, 1 + self._width - end : 1 + self._width - first]
+        if len(stream) > 1:
+            right = right.flip(1)
+        left, right = (h.transpose(0, 1).flatten(0, 1).to(stream.device) for h in (left, right))
+        return up.rounded(up.part(left).add_(up.part(right, left.shape[1])))
 
     def close(self) -> None:
         self._right.advance(self._x.flip(0), 0)

@@ -11,16 +11,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from arzip.compiled import compiled
-from arzip.exact.fixed import Range
-from arzip.exact.gates import STATE_POINT, lstm_unit
+from arzip.compiled import Integer, compiled
+from arzip.exact.fixed import Range, wide
+from arzip.exact.gates import STATE_POINT, SUM_POINT, lstm_row
 from arzip.exact.training_tanh import tanh
 
-__all__ = ["HIDDEN", "backward", "exact", "forward"]
+__all__ = ["HIDDEN", "SUMS", "backward", "exact", "forward"]
 
 HIDDEN = Range(8, -256, 256)  # h as it enters a product
-_DROPPED = STATE_POINT - HIDDEN.point
-_ONE = np.float32(1)
+SUMS = wide(SUM_POINT)  # of products, before the gates
+_LOWEST, _HIGHEST = np.float32(SUMS.low), np.float32(SUMS.high)
+_UNIT = np.float32(2.0 ** (HIDDEN.point - STATE_POINT))
+_ONE, _HALF = np.float32(1), np.float32(0.5)
 
 
 @compiled
@@ -78,14 +80,29 @@ def backward(
 
 
 @compiled
-def exact(x: NDArray[Any], q: NDArray[Any], cell: NDArray[Any], hidden: NDArray[Any]) -> None:
-    """One front in integers: x and q fp32 [M, 4 h] at SUM_POINT, `cell` int32 [M, h] goes on, h in HIDDEN as fp32."""
+def exact(
+    x: NDArray[Any],
+    x_bias: NDArray[Any],
+    x_scale: NDArray[Any],
+    q: NDArray[Any],
+    q_bias: NDArray[Any],
+    q_scale: NDArray[Any],
+    cell: NDArray[Any],
+    hidden: NDArray[Any],
+    place: Integer,
+) -> None:
+    """One front in integers: `cell` int32 [M, h] goes on, and h as fp32 goes to hidden [M, ..] from `place` on.
+
+    x, q: fp32 [M, 4 h], the products of what enters and of h before, and what finishes them, bias and scale [4 h], see
+    `kernels.finish`. x is used up.
+    """
     units = cell.shape[1]
     for m in range(cell.shape[0]):
+        sums, state, h = x[m], q[m], hidden[m, place : place + units]
+        for j in range(4 * units):
+            entering = min(max(np.floor((sums[j] + x_bias[j]) * x_scale[j] + _HALF), _LOWEST), _HIGHEST)
+            before = min(max(np.floor((state[j] + q_bias[j]) * q_scale[j] + _HALF), _LOWEST), _HIGHEST)
+            sums[j] = entering + before
+        lstm_row(sums, cell[m], h)
         for j in range(units):
-            i = np.int64(x[m, j] + q[m, j])
-            f = np.int64(x[m, units + j] + q[m, units + j])
-            o = np.int64(x[m, 2 * units + j] + q[m, 2 * units + j])
-            g = np.int64(x[m, 3 * units + j] + q[m, 3 * units + j])
-            cell[m, j], h = lstm_unit(i, f, o, g, cell[m, j])
-            hidden[m, j] = (h + (1 << (_DROPPED - 1))) >> _DROPPED
+            h[j] = np.floor(h[j] * _UNIT + _HALF)

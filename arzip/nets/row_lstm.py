@@ -18,18 +18,14 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from arzip.exact.fixed import wide
-from arzip.exact.gates import SUM_POINT
 from arzip.exact.norm import RMSNorm
 from arzip.exact.product import Product
-from arzip.nets.front_kernels import HIDDEN, exact
+from arzip.nets.front_kernels import HIDDEN, SUMS, exact
 from arzip.nets.fronts_of_cells import Fronts, recur, row_fronts
 from arzip.nets.pixel_rnn import CellLayer, PixelRNN
 from arzip.nets.token_net import BRANCH, OPERAND, STREAM
 
 __all__ = ["RowLSTM"]
-
-_SUMS = wide(SUM_POINT)
 
 
 class RowLSTM(PixelRNN):
@@ -47,8 +43,8 @@ class _RowLayer(CellLayer):
         self.channels, self.hidden, self.fronts = channels, hidden, fronts
         self.norm = RMSNorm(channels, source=STREAM, target=OPERAND)
         length = self.norm.length * 3 // 2  # of two, whose length is sqrt(2) times that of one
-        self.input = Product(2 * channels, 4 * hidden, source=OPERAND, target=_SUMS, length=length)
-        self.state = Product(3 * hidden, 4 * hidden, source=HIDDEN, target=_SUMS)
+        self.input = Product(2 * channels, 4 * hidden, source=OPERAND, target=SUMS, length=length)
+        self.state = Product(3 * hidden, 4 * hidden, source=HIDDEN, target=SUMS)
         self.up = Product(hidden, channels, source=HIDDEN, target=BRANCH, gain=0.0)  # adds nothing at first
         with torch.no_grad():
             self.input.bias[hidden : 2 * hidden] = 1.0  # gates that keep, to begin with
@@ -70,6 +66,7 @@ class _RowState:
     def __init__(self, layer: _RowLayer, lanes: int) -> None:
         device, width = layer.engine.device, layer.fronts.indices
         self._layer = layer
+        self._finish = [*layer.input.operands()[1:], *layer.state.operands()[1:]]
         self._x = torch.zeros(width + 1, lanes, layer.channels, device=device)  # a column of zeros at the left
         self._h = torch.zeros(width + 2, lanes, layer.hidden, device=device)  # and one at either side
         self._c = np.zeros((width, lanes, layer.hidden), dtype=np.int32)
@@ -80,17 +77,15 @@ class _RowState:
         self._x[first + 1 : end + 1] = self._layer.norm.whole(stream.flatten(0, 1)).view(stream.shape)
         pairs = torch.cat([self._x[first:end], self._x[first + 1 : end + 1]], dim=2)
         h = torch.empty(stream.shape[:2] + self._h.shape[2:])
-        sums, c = self._layer.input.whole(pairs.flatten(0, 1)).cpu(), self._c[first:end]
-        exact(
-            sums.numpy(),
-            self._above[first:end].flatten(0, 1).numpy(),
-            c.reshape(-1, c.shape[2]),
-            h.flatten(0, 1).numpy(),
-        )
+        sums, c = self._layer.input.part(pairs.flatten(0, 1)).cpu(), self._c[first:end]
+        x_bias, x_scale, q_bias, q_scale = self._finish
+        above = self._above[first:end].flatten(0, 1).numpy()
+        cells, hidden = c.reshape(-1, c.shape[2]), h.flatten(0, 1).numpy()
+        exact(sums.numpy(), x_bias, x_scale, above, q_bias, q_scale, cells, hidden, 0)
         self._h[first + 1 : end + 1] = h
         return self._layer.up.whole(self._h[first + 1 : end + 1].flatten(0, 1))
 
     def close(self) -> None:
         seen = torch.cat([self._h[:-2], self._h[1:-1], self._h[2:]], dim=2)
-        sums = self._layer.state.whole(seen.flatten(0, 1)).cpu()
+        sums = self._layer.state.part(seen.flatten(0, 1)).cpu()
         self._above = sums.view(*seen.shape[:2], sums.shape[1])
