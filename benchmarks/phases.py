@@ -1,13 +1,14 @@
 """What several readings of a picture are worth: one net's phases alone and their means, on validation images.
 
-    ARZIP_CORPORA=... python benchmarks/phases.py bilstm-mnist-1 [--examples 2000]
+    ARZIP_CORPORA=... python benchmarks/phases.py bilstm-four-mnist-1 [--examples 2000]
 
-Nats per image of the exact net: of each phase's frames, and of the mean of the first two phases, three, and so on.
+Nats per image of the exact net: of each phase's frames, and of the mean of any that show every column.
 """
 
 from __future__ import annotations
 
 import argparse
+from itertools import combinations
 
 import numpy as np
 import torch
@@ -39,9 +40,12 @@ def main() -> None:
     span, edges = int(architecture["span"]), architecture["margin"]
     trunk = (int(edges[2]), net.columns - int(edges[3]))
     for count in range(2, len(offsets) + 1):
-        phases = Phases(offsets[:count], rows=net.rows, columns=net.columns, span=span, trunk=trunk)
-        mean = phases.mean([torch.from_numpy(z) for z in readings[:count]]).numpy()
-        print(f"mean of {offsets[:count]}: {_nats(mean, x):.3f}")
+        for chosen in combinations(range(len(offsets)), count):
+            some = [offsets[k] for k in chosen]
+            if 0 in some:
+                phases = Phases(some, rows=net.rows, columns=net.columns, span=span, trunk=trunk)
+                mean = phases.mean([torch.from_numpy(readings[k]) for k in chosen]).numpy()
+                print(f"mean of {some}: {_nats(mean, x):.3f}")
 
 
 def _nats(logits: NDArray[np.int32], x: NDArray[np.uint8]) -> float:

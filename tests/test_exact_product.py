@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -13,6 +18,17 @@ from arzip.exact.fixed import Range
 from arzip.exact.packed import packed
 from arzip.exact.product import Product
 
+SCRIPT = """
+import numpy as np
+from arzip.exact.packed import packed
+from arzip.exact.shorts import multiply
+random = np.random.default_rng(0)
+for rows, inputs in ((8, 2), (13, 31), (150, 200)):
+    weights, x = random.integers(-500, 501, (48, inputs)), random.integers(-127, 128, (rows, inputs))
+    y, room = np.empty((rows, 48), np.float32), np.empty((rows, inputs + inputs % 2), np.int16)
+    multiply(x.astype(np.float32), packed(weights.astype(np.int16)), 0, room, y)
+    assert np.array_equal(y, x @ weights.T)
+"""
 SOURCE, TARGET = Range(8, -256, 256), Range(10, -32767, 32767)
 
 
@@ -63,6 +79,15 @@ def test_shorts_are_multiplied_as_integers(rows: int, inputs: int) -> None:
     wanted = x.astype(np.int64) @ weights[2 * first : 2 * first + inputs].astype(np.int64)
     assert np.abs(wanted).max() < 1 << 24
     np.testing.assert_array_equal(y, wanted)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("features", ["", "+sse2", "+sse2,+avx,+avx2"])
+def test_every_instruction_gives_the_same_products(features: str, tmp_path: Path) -> None:
+    name = "x86-64" if features else "generic"
+    chosen = {"NUMBA_CPU_NAME": name, "NUMBA_CPU_FEATURES": features, "NUMBA_CACHE_DIR": str(tmp_path)}
+    root = Path(__file__).resolve().parents[1]
+    subprocess.run([sys.executable, "-c", SCRIPT], cwd=root, env={**os.environ, **chosen}, check=True)
 
 
 @pytest.mark.skipif(not shorts.QUICK, reason="fp32 is taken here")

@@ -35,12 +35,15 @@ SIZES = {
     "hidden": 5,
     "dropout": 0.1,
 }
+EVEN = {**SIZES, "width": 16, "hidden": 8}  # with products of short integers, where the machine has them
 PIXELS = {**SIZES, "span": 1, "margin": [1, 0, 1, 2]}
 NETS = {
     "rows": lambda: RowLSTM(**SIZES, span=2, margin=[0, 0, 0, 0], layers=2),
     "rows, pixels": lambda: RowLSTM(**PIXELS, layers=1),
     "diagonals": lambda: DiagonalBiLSTM(**SIZES, span=2, margin=[0, 0, 0, 0], layers=2),
     "diagonals, pixels": lambda: DiagonalBiLSTM(**PIXELS, layers=1),
+    "diagonals, even": lambda: DiagonalBiLSTM(**EVEN, span=2, margin=[0, 0, 0, 0], layers=2),
+    "rows, even": lambda: RowLSTM(**EVEN, span=2, margin=[0, 0, 0, 0], layers=1),
     "diagonals, phases": lambda: DiagonalBiLSTM(**SIZES, span=2, margin=[1, 0, 2, 0], layers=1, phases=[1, 0]),
 }
 FRONTS = {

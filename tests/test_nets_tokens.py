@@ -30,13 +30,15 @@ from tests.laws import check_causality, check_parity, check_road
 ROWS, COLUMNS = 8, 8
 D = ROWS * COLUMNS
 SIZES = {"variables": D, "rows": ROWS, "order": "raster", "above": 2, "aside": 3, "width": 12, "dropout": 0.1}
+EVEN = {**SIZES, "width": 16}  # with products of short integers, where the machine has them
 NETS: dict[str, Callable[[], TokenNet]] = {
     "transformer": lambda: Transformer(**SIZES, span=4, margin=[1, 1, 0, 4], layers=2, heads=2, key=4, inner=20),
+    "transformer, even": lambda: Transformer(**EVEN, span=4, margin=[1, 1, 0, 4], layers=1, heads=2, key=4, inner=32),
     "transformer, pixels": lambda: Transformer(**SIZES, span=1, margin=[0, 0, 0, 0], layers=1, heads=1, key=8, inner=9),
     "pixelsnail": lambda: PixelSNAIL(**SIZES, span=4, margin=[1, 1, 0, 0], layers=2, residual=1, key=4, inner=20),
     "pixelsnail, pairs": lambda: PixelSNAIL(**SIZES, span=2, margin=[0, 0, 2, 2], layers=1, residual=2, key=4, inner=9),
     "pixelsnail, phases": lambda: PixelSNAIL(
-        **SIZES, span=4, margin=[1, 1, 0, 4], layers=1, residual=1, key=4, inner=9, phases=[0, 2, -1]
+        **EVEN, span=4, margin=[1, 1, 0, 4], layers=1, residual=1, key=8, inner=16, phases=[0, 2, -1]
     ),
 }
 

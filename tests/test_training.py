@@ -119,6 +119,22 @@ def test_a_net_may_have_more_than_the_model_it_begins_from() -> None:
         begin(NETS[small.net].net(**{**small.architecture, "layers": 2}), small.id)
 
 
+@pytest.mark.parametrize("name", ["pixelsnail-mnist-1", "transformer-single-mnist-1"])
+def test_further_blocks_add_nothing_at_first(name: str) -> None:
+    """Nor do phases that are left away change those that stay, the third of PixelSNAIL's here."""
+    small = read_recipe(ROOT / "models" / name / "recipe.toml")
+    deeper = {"layers": small.architecture["layers"] + 2, "phases": [2, 0]}
+    nets = [NETS[small.net].net(**{**small.architecture, **more}) for more in ({}, deeper)]
+    for net in nets:
+        begin(net, name)
+    x = (torch.rand(4, 784) < 0.2).float()
+    phases = [[net.phases.offsets.index(k if k in net.phases.offsets else 0) for k in (0, 2)] for net in nets]
+    with torch.no_grad():
+        for pair in zip(*phases, strict=True):
+            trees = [net.trees(x, torch.full((4,), phase)) for net, phase in zip(nets, pair, strict=True)]
+            assert torch.equal(*trees)
+
+
 def test_training_goes_on_from_a_model(recipe: Path, tmp_path: Path) -> None:
     train_and_publish(recipe, output=tmp_path / "tiny", runs=tmp_path / "runs", device="cpu")
     again = tmp_path / "again.toml"

@@ -69,9 +69,9 @@ def _sums_of_rows(typing_context: Any, weights: Any, x: Any, out: Any, first: An
         )
         with cgutils.for_range(builder, count) as loop:
             pair = builder.mul(loop.index, count.type(2))
-            start = builder.mul(pair, count.type(OUTPUTS))
+            block = builder.mul(pair, count.type(OUTPUTS))
             read = [
-                loaded(builder, views[0].data, builder.add(start, count.type(k * taken.count)), taken) for k in parts
+                loaded(builder, views[0].data, builder.add(block, count.type(k * taken.count)), taken) for k in parts
             ]
             for start, totals in zip(seen, sums, strict=True):
                 at = builder.add(start, pair)

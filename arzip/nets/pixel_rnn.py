@@ -53,7 +53,7 @@ class PixelRNN(TokenNet):
     `dropout` silences a share of what layers add to the stream while training.
     """
 
-    together = 64
+    together = 256
 
     def stack(self, layers: list[CellLayer], fronts: Fronts, dropout: float) -> None:
         """Takes the layers, from the first to the last."""

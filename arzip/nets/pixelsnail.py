@@ -85,7 +85,7 @@ class Residual(Layer):
         self.norm = RMSNorm(width, source=STREAM, target=OPERAND)
         length = self.around.length(self.norm.length)
         self.near = Product(len(_NEAR) * width, inner, source=OPERAND, target=RECTIFIED, length=length, gain=1.4)
-        self.out = Product(inner, 2 * width, source=RECTIFIED, target=BRANCH, gain=0.6)
+        self.out = Product(inner, 2 * width, source=RECTIFIED, target=BRANCH, gain=0.0)  # adds nothing at first
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, h: Tensor, origin: Tensor) -> Tensor:
@@ -113,7 +113,7 @@ class Attending(Layer):
         length = math.ceil(self.norm.length * 2**0.5)
         self.project = Product(2 * width, sum(self._cut), source=OPERAND, target=PROJECTED, length=length)
         self.attention = CausalAttention(heads=1, key=key, value=width, grid=grid, operand=PROJECTED)
-        self.out = Product(width, 2 * width, source=PROJECTED, target=BRANCH, gain=0.6)
+        self.out = Product(width, 2 * width, source=PROJECTED, target=BRANCH, gain=0.0)  # adds nothing at first
         self.dropout = nn.Dropout(dropout)
         with torch.no_grad():
             self.project.weight[:, :key] *= key**-0.5

@@ -70,10 +70,10 @@ class Block(Layer):
         self.before = RMSNorm(width, source=STREAM, target=OPERAND)
         self.project = Product(width, sum(self._cut), source=OPERAND, target=PROJECTED, length=self.before.length)
         self.attention = CausalAttention(heads=heads, key=key, value=width // heads, grid=grid, operand=PROJECTED)
-        self.mix = Product(width, width, source=PROJECTED, target=BRANCH, gain=0.3)
+        self.mix = Product(width, width, source=PROJECTED, target=BRANCH, gain=0.0)  # adds nothing at first
         self.between = RMSNorm(width, source=STREAM, target=OPERAND)
         self.up = Product(width, inner, source=OPERAND, target=RECTIFIED, length=self.between.length)
-        self.down = Product(inner, width, source=RECTIFIED, target=BRANCH, gain=0.3)
+        self.down = Product(inner, width, source=RECTIFIED, target=BRANCH, gain=0.0)  # adds nothing at first
         self.dropout = nn.Dropout(dropout)
         with torch.no_grad():
             self.project.weight[:, : heads * key] *= _SHARPNESS * key**-0.5
