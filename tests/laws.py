@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +16,7 @@ from arzip.coding.coder import Decoder, Encoder
 from arzip.coding.drive import decode_symbols, encode_symbols
 from arzip.formats.base import Format
 
-__all__ = ["check_causality", "check_format", "check_parity", "check_road", "concatenated"]
+__all__ = ["check_causality", "check_compiled_for", "check_format", "check_parity", "check_road", "concatenated"]
 
 
 def check_format(format_: Format, data: bytes) -> None:
@@ -59,3 +63,14 @@ def check_road(model: Causal, symbols: NDArray[Any]) -> bytes:
             encoder.write(prediction[at : at + 7], x[at : at + 7])
     assert encoder.finish() == coded.words
     return coded.words
+
+
+def check_compiled_for(features: str, script: str, cache: Path) -> None:
+    """A script that asserts something holds in a process whose loops are compiled for an x86 of these features alone.
+
+    Without any they are compiled for a generic processor; `cache` is where numba keeps them.
+    """
+    name = "x86-64" if features else "generic"
+    chosen = {"NUMBA_CPU_NAME": name, "NUMBA_CPU_FEATURES": features, "NUMBA_CACHE_DIR": str(cache)}
+    root = Path(__file__).resolve().parents[1]
+    subprocess.run([sys.executable, "-c", script], cwd=root, env={**os.environ, **chosen}, check=True)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +10,7 @@ import pytest
 
 from arzip.compiled import compiled
 from arzip.exact.packed import POSITIONS, made_up, packed, products, products_at, room, unpacked
+from tests.laws import check_compiled_for
 
 SCRIPT = """
 import numpy as np
@@ -98,7 +96,4 @@ def test_the_largest_products_fit(weight: int) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("features", ["", "+sse2", "+ssse3,+sse2", "+ssse3,+sse2,+avx,+avx2"])
 def test_every_instruction_gives_the_same_products(features: str, tmp_path: Path) -> None:
-    name = "x86-64" if features else "generic"
-    chosen = {"NUMBA_CPU_NAME": name, "NUMBA_CPU_FEATURES": features, "NUMBA_CACHE_DIR": str(tmp_path)}
-    root = Path(__file__).resolve().parents[1]
-    subprocess.run([sys.executable, "-c", SCRIPT], cwd=root, env={**os.environ, **chosen}, check=True)
+    check_compiled_for(features, SCRIPT, tmp_path)

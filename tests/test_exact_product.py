@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +14,7 @@ from arzip.exact.engine import Engine
 from arzip.exact.fixed import Range
 from arzip.exact.packed import packed
 from arzip.exact.product import Product
+from tests.laws import check_compiled_for
 
 SCRIPT = """
 import numpy as np
@@ -84,10 +82,7 @@ def test_shorts_are_multiplied_as_integers(rows: int, inputs: int) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("features", ["", "+sse2", "+sse2,+avx,+avx2"])
 def test_every_instruction_gives_the_same_products(features: str, tmp_path: Path) -> None:
-    name = "x86-64" if features else "generic"
-    chosen = {"NUMBA_CPU_NAME": name, "NUMBA_CPU_FEATURES": features, "NUMBA_CACHE_DIR": str(tmp_path)}
-    root = Path(__file__).resolve().parents[1]
-    subprocess.run([sys.executable, "-c", SCRIPT], cwd=root, env={**os.environ, **chosen}, check=True)
+    check_compiled_for(features, SCRIPT, tmp_path)
 
 
 @pytest.mark.skipif(not shorts.QUICK, reason="fp32 is taken here")

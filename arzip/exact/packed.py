@@ -18,7 +18,7 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from arzip.compiled import inlined
-from arzip.exact.vectors import cgutils, instruction, loaded, opened, repeated, stored, widest
+from arzip.exact.vectors import cgutils, instruction, loaded, neighbours, opened, pairs, repeated, stored, widest
 
 __all__ = [
     "MIDDLE",
@@ -154,31 +154,18 @@ def _fours(builder: Any, unsigned: Any, signed: Any, names: list[str]) -> Any:
     """The product of bytes, summed over every four neighbours in 32 bits."""
     width = signed.type.count
     if all(names):
-        pairs = ir.VectorType(_SHORT, width // 2)
+        halves = ir.VectorType(_SHORT, width // 2)
         return _twos(
-            builder, instruction(builder, names[0], pairs, [unsigned, signed]), pairs([1] * (width // 2)), names
+            builder, instruction(builder, names[0], halves, [unsigned, signed]), halves([1] * (width // 2)), names
         )
     wide = ir.VectorType(_WORD, width)
     products = builder.mul(builder.zext(unsigned, wide), builder.sext(signed, wide))
-    return _neighbours(builder, products, 4)
+    return neighbours(builder, products, 4)
 
 
 def _twos(builder: Any, x: Any, y: Any, names: list[str]) -> Any:
     """The product of shorts, summed over every two neighbours in 32 bits."""
-    if all(names):
-        return instruction(builder, names[1], ir.VectorType(_WORD, x.type.count // 2), [x, y])
-    wide = ir.VectorType(_WORD, x.type.count)
-    return _neighbours(builder, builder.mul(builder.sext(x, wide), builder.sext(y, wide)), 2)
-
-
-def _neighbours(builder: Any, products: Any, together: int) -> Any:
-    """Sums over every so many neighbours."""
-    width = products.type.count
-    places = (ir.VectorType(_WORD, width // together)(list(range(i, width, together))) for i in range(together))
-    total, *others = (builder.shuffle_vector(products, products, place) for place in places)
-    for other in others:
-        total = builder.add(total, other)
-    return total
+    return pairs(builder, x, y, names[1])
 
 
 products_of_block: Any = intrinsic(_sums_of_block)

@@ -5,8 +5,8 @@
 A net that is trained in floats and frozen once loses by rounding what its operands drop. With 8 fractional bits in the
 operands and, per output, as many in the weights as keep every partial sum below 2**24, nothing of that can be measured,
 and training needs no rounding at all. The price is the engine: the products are fp32's, or, with enough rows on x86,
-those of `shorts`, twice as fast. Sums of integers below 2**24 do not depend on their order, so a sum may be split (what
-is known of a row of pixels before it is decoded, and what comes pixel by pixel) as long as it is rounded once.
+those of `shorts`, which are faster. Sums of integers below 2**24 do not depend on their order, so a sum may be split
+(what is known of a row of pixels before it is decoded, and what comes pixel by pixel) as long as it is rounded once.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Many rows of short integers times a matrix of them: the sums that fp32 gives for them, in half the time or less.
+"""Many rows of short integers times a matrix of them: the sums that fp32 gives for them, sooner.
 
     y [N, O] = x [N, I] W
 
@@ -20,7 +20,7 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from arzip.compiled import Integer, compiled
-from arzip.exact.vectors import cgutils, instruction, loaded, opened, repeated, stored, widest
+from arzip.exact.vectors import cgutils, instruction, loaded, opened, pairs, repeated, stored, widest
 
 __all__ = ["LEAST_ROWS", "OUTPUTS", "QUICK", "multiply"]
 
@@ -82,7 +82,7 @@ def _sums_of_rows(typing_context: Any, weights: Any, x: Any, out: Any, first: An
                         operands = [total, operand, builder.bitcast(known, vector)]
                         builder.store(instruction(builder, both, vector, operands), into)
                     else:
-                        products = _pairs(builder, builder.bitcast(operand, taken), known, vector, multiply_)
+                        products = pairs(builder, builder.bitcast(operand, taken), known, multiply_)
                         builder.store(builder.add(total, products), into)
         for start, totals in zip(made, sums, strict=True):
             at = builder.add(start, left)
@@ -92,16 +92,6 @@ def _sums_of_rows(typing_context: Any, weights: Any, x: Any, out: Any, first: An
         return context.get_dummy_value()
 
     return types.none(weights, x, out, first, column), generate
-
-
-def _pairs(builder: Any, x: Any, y: Any, vector: Any, name: str) -> Any:
-    """The product of shorts, summed over every two neighbours in 32 bits."""
-    if name:
-        return instruction(builder, name, vector, [x, y])
-    wide = ir.VectorType(_WORD, x.type.count)
-    products = builder.mul(builder.sext(x, wide), builder.sext(y, wide))
-    places = (ir.VectorType(_WORD, vector.count)(list(range(i, x.type.count, 2))) for i in range(2))
-    return builder.add(*(builder.shuffle_vector(products, products, place) for place in places))
 
 
 _rows_at_once: Any = intrinsic(_rows)
@@ -122,9 +112,9 @@ def multiply(x: NDArray[Any], weights: NDArray[Any], first: Integer, shorts: NDA
             into[i] = np.int16(source[i])
         for i in range(inputs, into.shape[0]):
             into[i] = 0
-    start, pairs, rows = np.uintp(first), np.uintp(shorts.shape[1] // 2), _rows_at_once()
+    start, steps, rows = np.uintp(first), np.uintp(shorts.shape[1] // 2), _rows_at_once()
     for tile in range(0, count, _TILE):
         for block in range(np.uintp(weights.shape[0])):
-            known = weights[block, start : start + pairs]
+            known = weights[block, start : start + steps]
             for row in range(tile, min(tile + _TILE, count), rows):
                 _sums(known, shorts, y, min(row, count - rows), block * np.uintp(OUTPUTS))  # the last overlap

@@ -9,7 +9,7 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba.core import cgutils as untyped_cgutils
 from numba.core import types
 
-__all__ = ["cgutils", "instruction", "loaded", "opened", "repeated", "stored", "widest"]
+__all__ = ["cgutils", "instruction", "loaded", "neighbours", "opened", "pairs", "repeated", "stored", "widest"]
 
 cgutils: Any = untyped_cgutils
 Found = TypeVar("Found")
@@ -51,3 +51,22 @@ def instruction(builder: Any, name: str, kind: Any, arguments: Sequence[Any]) ->
     """What an instruction of the processor, by LLVM's name for it, makes of its arguments: a value of that kind."""
     signature = ir.FunctionType(kind, [argument.type for argument in arguments])
     return builder.call(cgutils.get_or_insert_function(builder.module, signature, name), arguments)
+
+
+def pairs(builder: Any, x: Any, y: Any, name: str) -> Any:
+    """The product of vectors of shorts, summed over every two neighbours in 32 bits; `name`: the instruction for it."""
+    word = ir.IntType(32)
+    if name:
+        return instruction(builder, name, ir.VectorType(word, x.type.count // 2), [x, y])
+    wide = ir.VectorType(word, x.type.count)
+    return neighbours(builder, builder.mul(builder.sext(x, wide), builder.sext(y, wide)), 2)
+
+
+def neighbours(builder: Any, products: Any, together: int) -> Any:
+    """Sums of a vector of 32-bit integers over every so many neighbours."""
+    width, word = products.type.count, ir.IntType(32)
+    places = (ir.VectorType(word, width // together)(list(range(i, width, together))) for i in range(together))
+    total, *others = (builder.shuffle_vector(products, products, place) for place in places)
+    for other in others:
+        total = builder.add(total, other)
+    return total
