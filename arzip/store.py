@@ -206,8 +206,8 @@ def begin(net: Any, name: str) -> None:
     """Gives a net that is to be trained the weights of a model of its architecture; raises ModelError.
 
     Of a net with a part that is named `beginning`, that part gets them. It may have what the model lacks: last inputs,
-    which count for nothing at first, last `layers` or `blocks`, which stay as they were made, and phases, which begin
-    as the one that does not cut tokens later; it may do without phases that the model has.
+    which count for nothing at first, and last `layers` or `blocks`, which stay as they were made. A net of tokens may
+    have another margin and other phases, see `TokenNet.adopted`.
     """
     import torch
 
@@ -217,11 +217,9 @@ def begin(net: Any, name: str) -> None:
     own = dict(net.named_buffers())
     for n in [n for n in own if n.endswith("weight_q") and n in tensors and len(tensors[n]) < len(own[n])]:
         tensors[n] = torch.nn.functional.pad(tensors[n], (0, 0, 0, len(own[n]) - len(tensors[n])))
-    if hasattr(net, "phases"):
-        had = read_recipe(folder / _RECIPE).architecture.get("phases", [0])
-        taken = [had.index(offset if offset in had else 0) for offset in net.phases.offsets]
-        for n in {"positions_q", "bias_q"} & set(tensors):
-            tensors[n] = tensors[n].view(len(had), -1, tensors[n].shape[-1])[taken].flatten(0, 1)
+    if hasattr(net, "adopted"):
+        had = read_recipe(folder / _RECIPE).architecture
+        net.adopted(tensors, margin=had["margin"], phases=had.get("phases"))
     added = {n.rpartition(".")[0] for n in own if n.startswith(("layers.", "blocks.")) and n not in tensors}
     shapes = {n: t.shape for n, t in own.items() if n.rpartition(".")[0] not in added}
     if {n: t.shape for n, t in tensors.items()} != shapes:

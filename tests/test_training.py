@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 
 import arzip
 from arzip.errors import ModelError, UnsupportedInput
+from arzip.exact.attention import regridded
 from arzip.nets import NETS
 from arzip.nets.local_pixelcnn import LocalPixelCNN
 from arzip.nets.pixelcnn import PixelCNN
@@ -133,6 +134,33 @@ def test_further_blocks_add_nothing_at_first(name: str) -> None:
         for pair in zip(*phases, strict=True):
             trees = [net.trees(x, torch.full((4,), phase)) for net, phase in zip(nets, pair, strict=True)]
             assert torch.equal(*trees)
+
+
+@pytest.mark.parametrize("name", ["pixelsnail-mnist-1", "transformer-mnist-1", "bilstm-mnist-1"])
+def test_a_wider_trunk_knows_what_the_narrower_one_knew(name: str) -> None:
+    """Rows below, which nothing above them sees, change none of it; new places begin as near ones."""
+    had = read_recipe(ROOT / "models" / name / "recipe.toml")
+    nets = [NETS[had.net].net(**{**had.architecture, "margin": margin}) for margin in ([3, 2, 4, 4], [3, 1, 4, 4])]
+    for net in nets:
+        begin(net, name)
+    x = (torch.rand(4, 784) < 0.2).float()
+    with torch.no_grad():
+        before, after = (net.trees(x, torch.tensor([0, 1, 0, 1])) for net in nets)
+    assert torch.allclose(before[:, : 26 * 7], after[:, : 26 * 7], atol=1e-4)
+    assert not torch.allclose(before[:, 26 * 7 :], after[:, 26 * 7 :], atol=1e-2)
+    wide = NETS[had.net].net(**{**had.architecture, "margin": [2, 1, 0, 0]})
+    begin(wide, name)
+    places = [net.positions.view(net.phases.count, *net.grid, -1) for net in (nets[0], wide)]
+    assert torch.equal(places[1][:, 1:24, 1:6], places[0])
+    assert torch.equal(places[1][:, 0, 0], places[0][:, 0, 0]) and torch.equal(places[1][:, 24, 6], places[0][:, 22, 4])
+
+
+def test_distances_beyond_a_grid_are_its_farthest() -> None:
+    before, after = (2, 3), (3, 4)
+    offsets = torch.arange(10.0).view(1, 10)
+    wanted = [[0, 0, 1, 2, 3, 4, 4], [5, 5, 6, 7, 8, 9, 9], [5, 5, 6, 7, 8, 9, 9]]
+    assert regridded(offsets, before, after).view(3, 7).tolist() == wanted
+    assert torch.equal(regridded(offsets, before, before), offsets)
 
 
 def test_training_goes_on_from_a_model(recipe: Path, tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ from arzip.exact.engine import Engine
 from arzip.exact.fixed import Range
 from arzip.exact.layers import Layer
 
-__all__ = ["Cache", "CausalAttention"]
+__all__ = ["Cache", "CausalAttention", "regridded"]
 
 _MOST_BITS = 12  # of the largest weight
 _FARTHEST = 64 << SCORE_POINT  # octaves that a distance may add or take away
@@ -123,3 +123,11 @@ class CausalAttention(Layer):
         new = [t.cpu().numpy() for t in (q, k, v)]
         attend(*new, first, self._bias, self._table, cache.keys, cache.values, scratch, y.numpy())
         return y.to(v.device)
+
+
+def regridded(offsets: Tensor, before: tuple[int, int], after: tuple[int, int]) -> Tensor:
+    """Numbers of all distances on a grid [H, rows (2 columns - 1)] as those on another; beyond are its farthest."""
+    down = np.minimum(np.arange(after[0]), before[0] - 1)
+    right = np.clip(np.arange(1 - after[1], after[1]), 1 - before[1], before[1] - 1) + before[1] - 1
+    places = down[:, None] * (2 * before[1] - 1) + right
+    return offsets[:, torch.from_numpy(places.ravel())]

@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from arzip.errors import ModelError
+from arzip.exact.attention import regridded
 from arzip.exact.bernoulli import LOGIT, bits_of
 from arzip.exact.engine import Engine
 from arzip.exact.fixed import Range, rounded, wide
@@ -133,6 +134,24 @@ class TokenNet(OrderedNet):
         self.bias = nn.Parameter(torch.full((self.phases.count * self.tokens, nodes), -1.0))
         self.register_buffer("positions_q", torch.zeros(self.positions.shape, dtype=torch.int16))
         self.register_buffer("bias_q", torch.zeros(self.bias.shape, dtype=torch.int16))
+
+    def adopted(self, tensors: dict[str, Tensor], *, margin: list[int], phases: list[int] | None = None) -> None:
+        """Changes the tables of a net of another margin and other phases to those of this one, which begins there.
+
+        Places and distances that it did not have begin as the nearest that it had; phases as the one that does not cut
+        tokens later.
+        """
+        had, grid = phases or [0], _inside(self.rows, self.columns // self.span, self.span, margin)[0]
+        taken = [had.index(offset if offset in had else 0) for offset in self.phases.offsets]
+        y, x = np.divmod(self.inside, self.columns // self.span)
+        y = np.clip(y - margin[0], 0, grid[0] - 1)
+        x = np.clip(x - margin[2] // self.span, 0, grid[1] - 1)
+        for name, nearest in (("positions_q", y * grid[1] + x), ("bias_q", np.arange(self.tokens))):
+            table = tensors[name].view(len(had), -1, tensors[name].shape[-1])
+            tensors[name] = table[taken][:, torch.from_numpy(nearest)].flatten(0, 1)
+        for name in tensors:
+            if name.endswith("offsets_q"):
+                tensors[name] = regridded(tensors[name], grid, self.grid)
 
     def matrices(self) -> list[nn.Parameter]:
         """The weights of the trunk."""
