@@ -218,8 +218,7 @@ def begin(net: Any, name: str) -> None:
     for n in [n for n in own if n.endswith("weight_q") and n in tensors and len(tensors[n]) < len(own[n])]:
         tensors[n] = torch.nn.functional.pad(tensors[n], (0, 0, 0, len(own[n]) - len(tensors[n])))
     if hasattr(net, "adopted"):
-        had = read_recipe(folder / _RECIPE).architecture
-        net.adopted(tensors, margin=had["margin"], phases=had.get("phases"))
+        net.adopted(tensors, read_recipe(folder / _RECIPE).architecture)
     added = {n.rpartition(".")[0] for n in own if n.startswith(("layers.", "blocks.")) and n not in tensors}
     shapes = {n: t.shape for n, t in own.items() if n.rpartition(".")[0] not in added}
     if {n: t.shape for n, t in tensors.items()} != shapes:

@@ -155,6 +155,19 @@ def test_a_wider_trunk_knows_what_the_narrower_one_knew(name: str) -> None:
     assert torch.equal(places[1][:, 0, 0], places[0][:, 0, 0]) and torch.equal(places[1][:, 24, 6], places[0][:, 22, 4])
 
 
+@pytest.mark.parametrize("name", ["made-mnist-1", "gated-pixelcnn-mnist-1", "char-transformer-1"])
+def test_what_does_not_fit_is_refused(name: str) -> None:
+    had = read_recipe(ROOT / "models/transformer-mnist-1/recipe.toml")
+    with pytest.raises(ModelError, match="another architecture"):
+        begin(NETS[had.net].net(**had.architecture), name)
+
+
+def test_tokens_of_another_size_are_refused() -> None:
+    had = read_recipe(ROOT / "models/transformer-mnist-1/recipe.toml")
+    with pytest.raises(ModelError, match="another architecture"):
+        begin(NETS[had.net].net(**{**had.architecture, "span": 2, "phases": [0, 1]}), "transformer-mnist-1")
+
+
 def test_distances_beyond_a_grid_are_its_farthest() -> None:
     before, after = (2, 3), (3, 4)
     offsets = torch.arange(10.0).view(1, 10)

@@ -135,13 +135,17 @@ class TokenNet(OrderedNet):
         self.register_buffer("positions_q", torch.zeros(self.positions.shape, dtype=torch.int16))
         self.register_buffer("bias_q", torch.zeros(self.bias.shape, dtype=torch.int16))
 
-    def adopted(self, tensors: dict[str, Tensor], *, margin: list[int], phases: list[int] | None = None) -> None:
+    def adopted(self, tensors: dict[str, Tensor], architecture: dict[str, Any]) -> None:
         """Changes the tables of a net of another margin and other phases to those of this one, which begins there.
 
         Places and distances that it did not have begin as the nearest that it had; phases as the one that does not cut
-        tokens later.
+        tokens later. Of a model that does not cut such pictures into such tokens, nothing is changed.
         """
-        had, grid = phases or [0], _inside(self.rows, self.columns // self.span, self.span, margin)[0]
+        own = {"variables": self.variables, "rows": self.rows, "span": self.span}
+        if {name: architecture.get(name) for name in own} != own:
+            return
+        margin, had = architecture["margin"], architecture.get("phases", [0])
+        grid = _inside(self.rows, self.columns // self.span, self.span, margin)[0]
         taken = [had.index(offset if offset in had else 0) for offset in self.phases.offsets]
         y, x = np.divmod(self.inside, self.columns // self.span)
         y = np.clip(y - margin[0], 0, grid[0] - 1)
