@@ -7,10 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from arzip.errors import UnsupportedInput
+from arzip.errors import ModelError, UnsupportedInput
+from arzip.nets.nade import NADE
+from arzip.nets.token_net import BENDS
 from arzip.training.binarising import behind, bent, training_grays
 from arzip.training.tables import TableSampler
+from arzip.training.tasks import TASKS
 
 COUNT, D = 60, 64
 SETTINGS = {"file": "t.npz", "rows": 8, "moved": 0.0, "settle": 0}
@@ -83,15 +87,56 @@ def test_what_is_expected_is_what_was_drawn_on_average(corpus: Path) -> None:
 def test_bent_digits_keep_their_ink() -> None:
     """A blob off the middle stays about where it is and as dark as it is, and none stays what it was."""
     gray = np.zeros((200, 28, 28), np.float32)
-    gray[:, 8:13, 15:20] = 0.8
-    found = bent(gray.reshape(200, -1), 28, np.random.default_rng(1)).reshape(200, 28, 28)
-    assert found.min() >= 0 and found.max() <= 0.801
+    gray[:, 8:13, 15:20] = 1
+    found = bent(gray.reshape(200, -1), 28, np.random.default_rng(1))[0].reshape(200, 28, 28)
+    assert found.min() >= 0 and found.max() <= 1
     np.testing.assert_allclose(found.sum(axis=(1, 2)).mean(), gray[0].sum(), rtol=0.05)
     y, x = np.mgrid[:28, :28]
     middles = np.stack([(found * at).sum(axis=(1, 2)) / found.sum(axis=(1, 2)) for at in (y, x)], axis=1)
     assert np.abs(middles.mean(axis=0) - [10, 17]).max() < 0.2
     assert middles.std(axis=0).min() > 0.2 and middles.std(axis=0).max() < 1
     assert (np.abs(found - gray).max(axis=(1, 2)) > 0.01).all()
+
+
+def test_bent_digits_are_as_sharp_as_others() -> None:
+    """An ellipse with an edge as wide as a pixel has as many gray pixels when it is bent."""
+    y, x = np.mgrid[:28, :28] - 13.5
+    disc = np.clip(8.5 - np.hypot(0.8 * y, 1.2 * x), 0, 1).astype(np.float32).reshape(1, -1)
+    found, _ = bent(np.tile(disc, (200, 1)), 28, np.random.default_rng(1))
+    before, after = (((g > 0.1) & (g < 0.9)).sum(axis=1).mean() for g in (disc, found))
+    assert after == pytest.approx(before, rel=0.2)
+
+
+def test_how_a_digit_is_bent_is_told() -> None:
+    """A bar across the middle leans as its angle says; a square is as high and wide as the stretches say."""
+    y, x = np.mgrid[:28, :28] - 13.5
+    bar, square = ((abs(y) < 2) & (abs(x) < 11)), ((abs(y) < 6) & (abs(x) < 6))
+    for shape in (bar, square):
+        gray = np.tile(shape.astype(np.float32).reshape(1, -1), (300, 1))
+        found, how = bent(gray, 28, np.random.default_rng(1))
+        assert how.shape == (300, BENDS) and (how[:, 0] == 1).all() and abs(how[:, 1:].std() - 1) < 0.1
+        yy, xx, xy = (
+            (found.reshape(-1, 28, 28) * at).sum(axis=(1, 2)) / found.sum(axis=1) for at in (y * y, x * x, x * y)
+        )
+        if shape is bar:
+            assert abs(np.corrcoef(xy / xx, how[:, 1])[0, 1]) > 0.95
+        else:
+            assert np.corrcoef(np.log(xx), how[:, 3])[0, 1] < -0.8 and np.corrcoef(np.log(yy), how[:, 4])[0, 1] < -0.8
+
+
+def test_a_net_is_told_how_digits_are_bent(corpus: Path) -> None:
+    settings = {**SETTINGS, "grays": "g.gz", "bent": 0.5, "told": True, "expected": 0, "settle": 1}
+    sampler = TableSampler(corpus, 1, settings)
+    x, chance, how = sampler.batch(400)
+    assert x.shape == chance.shape and abs(float(how[:, 0].mean()) - 0.5) < 0.15
+    assert not how[how[:, 0] == 0].any() and how[how[:, 0] == 1].all()
+    assert not sampler.batch(40)[2].any()
+
+
+def test_other_nets_cannot_be_told() -> None:
+    x = torch.zeros(3, D)
+    with pytest.raises(ModelError, match="NADE cannot be told"):
+        TASKS["nade"].loss(NADE(variables=D, rows=8, order="raster", hidden=4), (x, x, torch.zeros(3, BENDS)))
 
 
 def test_some_digits_are_bent_until_a_run_settles(levels: np.ndarray, corpus: Path) -> None:

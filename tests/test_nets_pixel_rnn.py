@@ -57,8 +57,9 @@ def trained(name: str, spread: float = 0.3) -> PixelRNN:
     torch.manual_seed(0)
     net = NETS[name]()
     with torch.no_grad():
-        for parameter in net.parameters():
-            parameter.add_(torch.randn_like(parameter) * spread)
+        for name, parameter in net.named_parameters():
+            if name != "bends":  # only training knows these
+                parameter.add_(torch.randn_like(parameter) * spread)
     return net.eval()
 
 

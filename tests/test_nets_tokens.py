@@ -22,7 +22,7 @@ from arzip.nets import NETS as FAMILIES
 from arzip.nets import table_model
 from arzip.nets.pixelsnail import PixelSNAIL, Residual
 from arzip.nets.table_model import TableModel
-from arzip.nets.token_net import TokenNet
+from arzip.nets.token_net import BENDS, TokenNet
 from arzip.nets.transformer import Transformer
 from arzip.store import load, save
 from tests.laws import check_causality, check_parity, check_road
@@ -213,6 +213,19 @@ def _path(net: TokenNet, frames: torch.Tensor, phase: int) -> torch.Tensor:
             z.append(trees[torch.arange(len(frames)), token, node])
             node = 2 * node + 1 + known[:, token, pixel]
     return torch.stack(z, dim=1)
+
+
+def test_what_training_tells_of_bends_counts_for_nothing_later() -> None:
+    net, x = trained("pixelsnail"), torch.from_numpy(table(20)).float()
+    how = torch.randn(20, BENDS)
+    with torch.no_grad():
+        plain, unbent, told = (float(net.expected_bits(x, x, *more)) for more in ((), (0 * how,), (how,)))
+    assert plain == unbent != told
+    net.freeze()
+    assert not any(name.startswith("bends") for name, _ in net.named_buffers())
+    net.thaw()
+    with torch.no_grad():
+        assert float(net.expected_bits(x, x, how)) == float(net.expected_bits(x, x))
 
 
 def test_dropout_is_for_training_alone() -> None:

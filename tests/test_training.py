@@ -136,7 +136,7 @@ def test_further_blocks_add_nothing_at_first(name: str) -> None:
             assert torch.equal(*trees)
 
 
-@pytest.mark.parametrize("name", ["pixelsnail-mnist-1", "transformer-mnist-1", "bilstm-mnist-1"])
+@pytest.mark.parametrize("name", ["pixelsnail-narrow-mnist-1", "transformer-mnist-1", "bilstm-mnist-1"])
 def test_a_wider_trunk_knows_what_the_narrower_one_knew(name: str) -> None:
     """Rows below, which nothing above them sees, change none of it; new places begin as near ones."""
     had = read_recipe(ROOT / "models" / name / "recipe.toml")

@@ -43,13 +43,14 @@ from arzip.nets.token_kernels import chosen, patches
 from arzip.nets.token_phases import Phases
 from arzip.nets.token_walk import PhasedWalk, TokenWalk
 
-__all__ = ["BIT", "BRANCH", "OPERAND", "PROJECTED", "RECTIFIED", "STREAM", "TokenNet", "added", "limited"]
+__all__ = ["BENDS", "BIT", "BRANCH", "OPERAND", "PROJECTED", "RECTIFIED", "STREAM", "TokenNet", "added", "limited"]
 
 BIT = Range(0, 0, 1)
 BRANCH = Range(10, -(1 << 22), 1 << 22)  # what is added to a residual stream: last layers speak up, to 1,500 and more
 STREAM = Range(10, -(1 << 23), 1 << 23)
 OPERAND = Range(8, -5800, 5800)  # holds what a norm of up to 512 channels gives
 PROJECTED = Range(8, -4095, 4095)  # queries, keys and values
+BENDS = 5  # what a net is told of how an example was bent
 RECTIFIED = Range(6, 0, 1279)  # coarse, to leave bits to the many weights of what follows
 
 
@@ -132,6 +133,7 @@ class TokenNet(OrderedNet):
         self.head = Product(read or width, nodes, source=OPERAND, target=LOGIT, length=self.norm.length, gain=0.3)
         self.positions = nn.Parameter(torch.randn(self.phases.count * len(self.inside), width) * 0.3)
         self.bias = nn.Parameter(torch.full((self.phases.count * self.tokens, nodes), -1.0))
+        self.bends = nn.Parameter(torch.zeros(BENDS, width))  # what training tells; nothing later
         self.register_buffer("positions_q", torch.zeros(self.positions.shape, dtype=torch.int16))
         self.register_buffer("bias_q", torch.zeros(self.bias.shape, dtype=torch.int16))
 
@@ -188,21 +190,22 @@ class TokenNet(OrderedNet):
             logits.append(torch.cat(z, dim=2).flatten(1))
         return self.phases.mean(logits)
 
-    def expected_bits(self, x: Tensor, chance: Tensor) -> Tensor:
+    def expected_bits(self, x: Tensor, chance: Tensor, how: Tensor | None = None) -> Tensor:
         """Training reading: the code length in bits of x [N, D], its mean over all draws of the pixels of each token.
 
-        chance [N, D] is that of each pixel to be 1, or x itself. Each example is read in a phase of its own.
+        chance [N, D] is that of each pixel to be 1, or x itself; how [N, BENDS] says how each example is bent.
+        Each is read in a phase of its own.
         """
         phase = torch.randint(self.phases.count, (len(x),), device=x.device)
         frames, chances = self.phases.framed(x, phase), self.phases.framed(chance, phase)
-        trees = self.trees(frames, phase).flatten(1)
+        trees = self.trees(frames, phase, how=how).flatten(1)
         wanted, reached = [], [x.new_ones(len(x), self.tokens, 1)]  # of the nodes of each level
         for p in chances.view(-1, self.tokens, self.span, 1).unbind(2):
             wanted.append(p.expand(reached[-1].shape))
             reached.append(torch.stack([reached[-1] * (1 - p), reached[-1] * p], dim=3).flatten(2))
         return bits_of(trees, torch.cat(wanted, dim=2).flatten(1), torch.cat(reached[:-1], dim=2).flatten(1))
 
-    def trees(self, frames: Tensor, phase: Tensor, given: Tensor | None = None) -> Tensor:
+    def trees(self, frames: Tensor, phase: Tensor, given: Tensor | None = None, how: Tensor | None = None) -> Tensor:
         """Training reading: all tokens' logits of frames [N, D], each in its phase, int64 [N]: [N, tokens, nodes]."""
         patch = self._patches(frames.view(-1, self.rows, self.columns))
         if given is not None:
@@ -210,7 +213,8 @@ class TokenNet(OrderedNet):
         inside = torch.from_numpy(self.inside).to(frames.device)
         positions = self.positions.view(self.phases.count, len(self.inside), -1)[phase]
         bias = self.bias.view(self.phases.count, self.tokens, -1)[phase]
-        h = self.trunk(self.first(patch[:, inside]) + positions)
+        how = frames.new_zeros(len(frames), BENDS) if how is None else how
+        h = self.trunk(self.first(patch[:, inside]) + positions + (how @ self.bends)[:, None])
         with torch.autocast(frames.device.type, enabled=False):  # logits want all bits
             trees: Tensor = (self.direct(patch) + bias).index_add(1, inside, self.head(self.norm(h)))
         return trees
@@ -236,6 +240,7 @@ class TokenNet(OrderedNet):
         with torch.no_grad():
             self.positions.copy_(self.positions_q / (1 << BRANCH.point))
             self.bias.copy_(self.bias_q / (1 << LOGIT.point))
+            self.bends.zero_()
 
     def place(self, engine: Engine) -> None:
         super().place(engine)

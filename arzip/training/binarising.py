@@ -6,9 +6,10 @@ validation part is found by likelihood, and those are left out: what remains is 
 few images in ten thousand that have a double).
 
 A share of the digits may be bent first: turned, slanted and stretched a little. Such digits are not quite like others,
-but they teach shapes, and of those 50,000 images have too few for a deep net.
+but they teach shapes, and of those 50,000 images have too few for a deep net. A net may be told how each was bent: then
+it need not expect such digits where there are none (Jun et al. 2020 [2], section 3).
 
-[1] https://proceedings.mlr.press/v15/larochelle11a.html
+[1] https://proceedings.mlr.press/v15/larochelle11a.html  [2] https://proceedings.mlr.press/v119/jun20a.html
 """
 
 from __future__ import annotations
@@ -21,12 +22,14 @@ from numpy.typing import NDArray
 from torch import nn
 
 from arzip.errors import UnsupportedInput
+from arzip.nets.token_net import BENDS
 
 __all__ = ["behind", "bent", "training_grays"]
 
 _CERTAIN = 1e-6  # of pixels that are white or black
 _AT_ONCE = 500
 _TURN, _SLANT, _STRETCH = 0.1, 0.08, 0.05  # standard deviations of an angle, a slope, two logarithms
+_CONTRAST = 1.4  # brings as many gray pixels as there were, of which interpolation makes half as many more
 _DOUBLES = 0.002  # of the validation part: images so alike that the likelier one is not the one behind
 
 
@@ -54,16 +57,23 @@ def training_grays(levels: NDArray[np.uint8], valid: NDArray[np.uint8], path: Pa
     return kept
 
 
-def bent(gray: NDArray[np.float32], rows: int, random: np.random.Generator) -> NDArray[np.float32]:
-    """Pictures [N, D] of so many rows, each turned, slanted and stretched about its middle by its own little."""
+def bent(
+    gray: NDArray[np.float32], rows: int, random: np.random.Generator
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Pictures [N, D] of so many rows, each turned, slanted and stretched about its middle by its own little; and how.
+
+    How [N, BENDS]: 1, then angle, slant and the logarithms of both stretches in standard deviations.
+    """
     count = len(gray)
-    angle, slant = _TURN * random.standard_normal(count), _SLANT * random.standard_normal(count)
-    stretch = np.exp(_STRETCH * random.standard_normal((count, 2, 1)))
+    how = np.concatenate([np.ones((count, 1)), random.standard_normal((count, BENDS - 1))], axis=1)
+    angle, slant = _TURN * how[:, 1], _SLANT * how[:, 2]
+    stretch = np.exp(_STRETCH * how[:, 3:, None])
     turn = np.stack([np.cos(angle), np.sin(angle), -np.sin(angle), np.cos(angle)], axis=1).reshape(count, 2, 2)
     lean = np.tile(np.eye(2), (count, 1, 1))
     lean[:, 0, 1] = slant
     places = np.concatenate([stretch * (turn @ lean), np.zeros((count, 2, 1))], axis=2).astype(np.float32)
     pictures = torch.from_numpy(gray).view(count, 1, rows, -1)
     grid = nn.functional.affine_grid(torch.from_numpy(places), list(pictures.shape), align_corners=False)
-    found: NDArray[np.float32] = nn.functional.grid_sample(pictures, grid, align_corners=False).view(gray.shape).numpy()
-    return found
+    blurred = nn.functional.grid_sample(pictures, grid, align_corners=False).view(gray.shape)
+    found: NDArray[np.float32] = ((blurred - 0.5) * _CONTRAST + 0.5).clamp(0, 1).numpy()
+    return found, how.astype(np.float32)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from arzip.errors import UnsupportedInput
+from arzip.nets.token_net import BENDS
 from arzip.training.binarising import bent, training_grays
 
 __all__ = ["HeldOutSampler", "LabelledSampler", "TableSampler", "read_labelled", "read_table"]
@@ -89,6 +90,7 @@ class _Settings:
     grays: str | None = None  # MNIST's training images in the corpus' folder: examples are binarised anew
     anew: int = 0  # batch from which they are
     bent: float = 0.0  # share of those that are bent before
+    told: bool = False  # how
     expected: int | None = None  # batch from which the loss is its mean over all draws of what is predicted
 
 
@@ -113,15 +115,19 @@ class TableSampler:
         return read_table(path)
 
     def batch(self, count: int) -> tuple[Tensor, ...]:
-        """Examples drawn with replacement; where the loss is an expected one, also the chance of each pixel to be 1."""
+        """Examples drawn with replacement; where the loss is an expected one, also the chance of each pixel to be 1.
+
+        Where a net is told how examples were bent, both, and how, see `bent`.
+        """
         drawn, self.drawn = self.drawn, self.drawn + 1
         still = drawn >= self.settings.settle
+        how = np.zeros((count, BENDS), np.float32)
         if self._grays is not None and drawn >= self.settings.anew:
             gray = self._grays[self.random.integers(0, len(self._grays), count)]
             if self.settings.bent and not still:
                 some = self.random.random(count) < self.settings.bent
                 if some.any():
-                    gray[some] = bent(gray[some], self.settings.rows, self.random)
+                    gray[some], how[some] = bent(gray[some], self.settings.rows, self.random)
             tables = [(self.random.random(gray.shape, np.float32) < gray).astype(np.float32)]
             if self.settings.expected is not None and drawn >= self.settings.expected:
                 tables.append(gray)
@@ -129,6 +135,8 @@ class TableSampler:
             tables = [self.train[self.random.integers(0, len(self.train), count)].astype(np.float32)]
         if self.settings.moved and not still:
             tables = self._moved(tables)
+        if self.settings.told:
+            tables = [tables[0], tables[-1], how]
         return tuple(torch.from_numpy(table) for table in tables)
 
     def _moved(self, tables: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from arzip.errors import ModelError
 from arzip.exact.bernoulli import bits_of
 from arzip.training.guided import GuidedSampler
 from arzip.training.loop import Loss, Sampler
@@ -48,12 +49,15 @@ def _guided_loss(net: nn.Module, batch: tuple[Tensor, ...]) -> tuple[Tensor, Ten
 
 
 def _binary_loss(net: nn.Module, batch: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+    if len(batch) > 2:
+        raise ModelError(f"{type(net).__name__} cannot be told how examples are bent: leave `told` out of its recipe")
     x, wanted = batch[0][:, net.order], batch[-1][:, net.order]  # type: ignore[index]
     return bits_of(net(x), wanted), torch.tensor(float(x.numel()))
 
 
 def _token_loss(net: nn.Module, batch: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
-    return net.expected_bits(batch[0], batch[-1]), torch.tensor(float(batch[0].numel()))  # type: ignore[operator]
+    x, *more = batch if len(batch) > 1 else (*batch, *batch)
+    return net.expected_bits(x, *more), torch.tensor(float(x.numel()))  # type: ignore[operator]
 
 
 def _own_loss(net: nn.Module, batch: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
