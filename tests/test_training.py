@@ -229,6 +229,11 @@ def test_a_run_goes_on_where_it_stopped(recipe: Path, tmp_path: Path) -> None:
 
     assert steps(20, "run") == [20]
     assert steps(40, "run") == [20, 40]
+    saved = torch.load(tmp_path / "run/checkpoint.pt", weights_only=False)
+    saved["net"].popitem()
+    torch.save(saved, tmp_path / "run/checkpoint.pt")
+    with pytest.raises(ModelError, match="other parameters"):
+        steps(40, "run")
 
 
 DIGITS = """

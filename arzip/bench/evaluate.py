@@ -145,7 +145,10 @@ def _float_bits(name: str, run: Path, x: NDArray[Any]) -> float:
     if saved["step"] != recipe.schedule.steps:
         raise UnsupportedInput(f"{run}: has done {saved['step']} of {recipe.schedule.steps} steps; train it to the end")
     net: Any = NETS[recipe.net].net(**recipe.architecture)
-    net.load_state_dict(saved["net"])
+    try:
+        net.load_state_dict(saved["net"])
+    except RuntimeError as error:
+        raise UnsupportedInput(f"{run}: its net has other parameters than this version of arzip gives it") from error
     if hasattr(net, "adopt"):
         adopt_members(net, "fp32", "cpu", fresh=False)
     if x.ndim == 1:

@@ -50,8 +50,8 @@ BRANCH = Range(10, -(1 << 22), 1 << 22)  # what is added to a residual stream: l
 STREAM = Range(10, -(1 << 23), 1 << 23)
 OPERAND = Range(8, -5800, 5800)  # holds what a norm of up to 512 channels gives
 PROJECTED = Range(8, -4095, 4095)  # queries, keys and values
-BENDS = 5  # what a net is told of how an example was bent
 RECTIFIED = Range(6, 0, 1279)  # coarse, to leave bits to the many weights of what follows
+BENDS = 5  # what a net is told of how an example was bent
 
 
 def limited(x: Tensor, target: Range) -> Tensor:

@@ -47,7 +47,8 @@ def _rate(schedule: Schedule, step: int) -> float:
 def train(net: nn.Module, loss: Loss, sampler: Sampler, recipe: Recipe, folder: Path, *, device: str) -> float:
     """Trains `net` in place and returns its best validation bits/dim; `folder` holds checkpoint and log.
 
-    A run that finds a checkpoint of the same recipe in `folder` goes on from there. Under `torchrun` every process
+    A run that finds a checkpoint of the same recipe in `folder` goes on from there, or raises ModelError where the
+    version of arzip that wrote it gave the net other parameters. Under `torchrun` every process
     draws its own share of each batch and gradients are averaged.
     """
     schedule = recipe.schedule
@@ -65,7 +66,11 @@ def train(net: nn.Module, loss: Loss, sampler: Sampler, recipe: Recipe, folder: 
     if checkpoint.exists():
         saved = torch.load(checkpoint, map_location=device, weights_only=False)
         if saved["recipe"] == recipe.digest:
-            net.load_state_dict(saved["net"])
+            try:
+                net.load_state_dict(saved["net"])
+            except RuntimeError as error:
+                line = "its net has other parameters than this version of arzip gives it: remove it to start anew"
+                raise ModelError(f"{checkpoint}: {line}") from error
             for optimizer, state in zip(optimizers, saved["optimizers"], strict=True):
                 optimizer.load_state_dict(state)
             sampler.restore(saved["sampler"])
