@@ -263,7 +263,7 @@ class Model:
         """
         if known.shape != x.shape:
             raise UnsupportedInput(f"`known` is of shape {known.shape}, the symbols of {x.shape}")
-        causal = self._drawing
+        causal = self._loaded.causal.suited(known) if hasattr(self._loaded.causal, "suited") else self._drawing
         # Coding the mask itself tells which of the decisions, in coding order, are about known symbols.
         low, high = getattr(causal, "extremes", (0, (1 << self.depth) - 1))
         mark = np.where(known, high, low).astype(x.dtype)

@@ -25,7 +25,7 @@ from arzip.given import Given
 from arzip.levels import sparse_levels
 from arzip.settings import Settings
 from arzip.symbols import Symbols
-from arzip.ways import Coded, Drawing, Engine, Net, Photograph, Ranked, Sound, Stored, Way
+from arzip.ways import Coded, Drawing, Engine, Mixed, Net, Photograph, Ranked, Sound, Stored, Way
 
 __all__ = [
     "BLOCK_LIMIT",
@@ -122,7 +122,7 @@ class Road:
         level = self.settings.level
         ways: list[Way] = [Stored(self.dtype), *(Engine(self.dtype, self.settings.lanes, given) for given in Given)]
         if self.model is not None:
-            ways.append(Net(self.model))
+            ways.append(self._alone(self.model))
         if self.model is not None and self.model.gru is not None:
             ways += [self._engine(given) for given in Given if given.reads]
         if self.kind == "image":
@@ -142,7 +142,7 @@ class Road:
         """The ways that are open to a block, the one to fall back on first; none if it is to be stored."""
         level = self.settings.level
         if self.model is not None and not (self.model.joins and self.settings.adapt):
-            return [Net(self.model)]
+            return [self._alone(self.model)]
         if self.model is not None and self.model.gru is not None:
             return [self._engine(given) for given in self._reading(block.size)] if block.size else []
         if not self.settings.adapt or not block.size:
@@ -158,6 +158,9 @@ class Road:
             return []
         given = [Given.NOTHING, *([Given.PRIMER] if level >= _PRIMER_LEVEL else [])]
         return [self._engine(each) for each in (*given, *(self._reading(block.size) if level >= _NET_LEVEL else []))]
+
+    def _alone(self, model: store.Loaded) -> Net:
+        return Mixed(model) if model.family == "mixture" else Net(model)
 
     def _photograph(self) -> Photograph:
         """The picture engine at this level."""

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from arzip import store
 from arzip.causal import Prediction
-from arzip.container import Fields
+from arzip.container import Fields, pack
 from arzip.errors import CorruptArchive
 from arzip.given import Given
 from arzip.levels import Levels, pack_levels, ranked, restored, sparse_levels, unpack_levels
@@ -26,7 +26,7 @@ from arzip.levels import Levels, pack_levels, ranked, restored, sparse_levels, u
 if TYPE_CHECKING:
     from arzip.mixing.byte_road import EngineModel
 
-__all__ = ["Coded", "Drawing", "Engine", "Net", "Photograph", "Ranked", "Sound", "Stored", "Way"]
+__all__ = ["Coded", "Drawing", "Engine", "Mixed", "Net", "Photograph", "Ranked", "Sound", "Stored", "Way"]
 
 Decisions = Iterator[tuple[Prediction, NDArray[np.int32]]]
 _ENGINE = {Given.NOTHING: 1, Given.PRIMER: 6, Given.NET: 7, Given.LEARNING_NET: 10}
@@ -158,6 +158,27 @@ class Net:
     def predictions(self, block: NDArray[Any]) -> Decisions:
         _one_torch_thread()
         yield from self.model.causal.predictions(block)
+
+
+@dataclass(frozen=True)
+class Mixed(Net):
+    """A mixture of frozen nets over whole examples."""
+
+    number = 12
+
+    def encode(self, block: NDArray[Any]) -> Coded:
+        from arzip.coding.bits_back import encode_mixture
+
+        _one_torch_thread()
+        first, rest, coded = encode_mixture(self.model.causal, block)
+        return Coded(self.number, pack(first, rest) + coded.words, self.model.id, coded.ideal_bits)
+
+    def decode(self, payload: bytes, shape: tuple[int, ...]) -> NDArray[Any]:
+        from arzip.coding.bits_back import decode_mixture
+
+        _one_torch_thread()
+        fields = Fields(payload)
+        return decode_mixture(self.model.causal, shape, fields.number(), fields.text(), fields.rest())
 
 
 @dataclass(frozen=True)

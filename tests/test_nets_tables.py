@@ -234,6 +234,8 @@ def test_orders_are_permutations(name: str) -> None:
 
 def test_orders_go_where_they_say() -> None:
     assert ordering("column", 6, 2).tolist() == [0, 3, 1, 4, 2, 5]
+    assert ordering("turned", 6, 2).tolist() == [5, 4, 3, 2, 1, 0]
+    assert ordering("column-turned", 6, 2).tolist() == [5, 2, 4, 1, 3, 0]
     assert ordering("spiral", 9, 3).tolist() == [4, 3, 6, 7, 8, 5, 2, 1, 0]
     assert ordering("coarse", 16, 4).tolist()[:5] == [0, 2, 8, 10, 1]
     assert ordering("coarse", 36, 6, every=3).tolist()[:5] == [0, 3, 18, 21, 1]
@@ -241,6 +243,14 @@ def test_orders_go_where_they_say() -> None:
         ordering("zigzag", 9, 3)
     with pytest.raises(ModelError, match="equal rows"):
         ordering("raster", 9, 2)
+
+
+def test_a_random_order_may_name_its_seed() -> None:
+    orders = [tuple(ordering(name, 50, 1)) for name in ("random", "random-1", "random-2")]
+    assert len(set(orders)) == 3
+    assert orders[2] == tuple(ordering("random", 50, 1, seed=2))
+    with pytest.raises(ModelError, match="unknown order"):
+        ordering("random-x", 50, 1)
 
 
 def test_other_tables_are_refused() -> None:

@@ -25,6 +25,7 @@ from arzip.nets.table_model import TableModel
 from arzip.nets.token_net import BENDS, TokenNet
 from arzip.nets.transformer import Transformer
 from arzip.store import load, save
+from arzip.training.tasks import TASKS
 from tests.laws import check_causality, check_parity, check_road
 
 ROWS, COLUMNS = 8, 8
@@ -192,6 +193,28 @@ def test_phases_are_readings_of_moved_pictures() -> None:
     torch.testing.assert_close(real, torch.tensor(mean).float(), atol=0.51, rtol=0.0)
 
 
+@pytest.mark.parametrize("order", ["turned", "column", "column-turned"])
+def test_an_order_is_raster_of_a_picture_that_was_moved(order: str) -> None:
+    """The same net in another order makes of a picture what it made of the picture that lies as it reads it."""
+    x, nets = table(20), []
+    for each in ("raster", order):
+        torch.manual_seed(0)
+        sizes = {**SIZES, "order": each, "margin": [1, 1, 0, 4]}
+        nets.append(Transformer(**sizes, span=4, layers=1, heads=2, key=4, inner=8))
+    moved = x[:, nets[1].order]
+    batches = [torch.from_numpy(each).float() for each in (moved, x)]
+    losses = []
+    for net, batch in zip(nets, batches, strict=True):
+        net.eval()
+        losses.append(float(TASKS["transformer"].loss(net, (batch,))[0].detach()))
+        net.freeze()
+        net.place(Engine("fp32", "cpu"))
+    assert losses[0] == losses[1]
+    lengths = [TableModel(net).code_lengths(each) for net, each in zip(nets, (moved, x), strict=True)]
+    np.testing.assert_array_equal(lengths[0], lengths[1][:, nets[1].order])
+    check_parity(TableModel(nets[1]), x)
+
+
 def test_training_reads_every_example_in_one_phase() -> None:
     net, x = trained("pixelsnail, phases"), torch.from_numpy(table(50)).float()
     torch.manual_seed(3)
@@ -243,7 +266,8 @@ def test_examples_may_lie_in_memory_as_they_like() -> None:
 @pytest.mark.parametrize(
     ("changes", "what"),
     [
-        ({"order": "column"}, "raster order"),
+        ({"order": "spiral"}, "order 'spiral'"),
+        ({"order": "column", "rows": 4}, "4 rows of 16 in order 'column'"),
         ({"span": 3}, "rows of 8"),
         ({"margin": [4, 4, 0, 0]}, "whole tokens"),
         ({"margin": [0, 0, 2, 0]}, "whole tokens"),

@@ -112,7 +112,9 @@ def explain(data: bytes, settings: Settings) -> Explanation:
 
 def _planned(data: bytes, settings: Settings) -> Iterator[tuple[Symbols, roads.Road, Grid]]:
     """The parts of a file with their roads and cuts, as `archive` plans them."""
-    _, parsed, _ = take_apart(data) if len(data) <= archive.FORMAT_LIMIT else (0, None, None)
+    kind, parsed = roads.asked_kind(settings), None
+    if len(data) <= archive.FORMAT_LIMIT:
+        _, parsed, _ = take_apart(data, kind=kind, layout=settings.pcm, nested=kind is None)
     if parsed is None and settings.model is not None:
         parsed = raw.parse(data)
     if parsed is not None:

@@ -3,6 +3,8 @@
     Encoder.write(prediction, x)     Decoder.read(prediction) -> x
     Encoder.finish() -> words        Decoder(words).close()
 
+    popped(words, prediction) -> x, rest      pushed(rest, prediction, x) -> words
+
 A prediction is an int32 array for one front, in one of two shapes:
 
     [N]     binary decisions: P(bit i = 1) = prediction[i] / 2**24, strictly inside (0, 1)
@@ -27,7 +29,7 @@ from numpy.typing import NDArray
 from arzip.coding.temperature import tempered
 from arzip.errors import CorruptArchive
 
-__all__ = ["PRECISION", "Decoder", "Dice", "Encoder", "Given"]
+__all__ = ["PRECISION", "Decoder", "Dice", "Encoder", "Given", "popped", "pushed"]
 
 PRECISION = 24  # bits of a probability
 _TOTAL = float(1 << PRECISION)
@@ -73,6 +75,26 @@ class Decoder:
         """Checks that nothing is left over; raises CorruptArchive otherwise."""
         if not self._queue.maybe_exhausted():
             raise CorruptArchive("a coded stream is longer than its contents: the archive is damaged")
+
+
+def popped(words: bytes, prediction: NDArray[np.int32]) -> tuple[NDArray[np.int32], bytes]:
+    """Bits or symbols [N] of a prediction [N] or [N, A], read from whatever words, and what these have more to say."""
+    stack = constriction.stream.stack.AnsCoder(np.frombuffer(words, dtype="<u4").astype(np.uint32), seal=True)
+    x: NDArray[np.int32] = stack.decode(*_model(prediction)) if len(prediction) else np.zeros(0, dtype=np.int32)
+    return x, bytes(stack.get_compressed().astype("<u4").tobytes())
+
+
+def pushed(rest: bytes, prediction: NDArray[np.int32], x: NDArray[np.int32]) -> bytes:
+    """The words that x was popped from; raises CorruptArchive if there are none."""
+    if len(rest) % 4:
+        raise CorruptArchive("a coded stream is not a whole number of words: the archive is damaged")
+    try:
+        stack = constriction.stream.stack.AnsCoder(np.frombuffer(rest, dtype="<u4").astype(np.uint32))
+        if len(x):
+            stack.encode_reverse(x, *_model(prediction))
+        return bytes(stack.get_compressed(unseal=True).astype("<u4").tobytes())
+    except (AssertionError, ValueError) as error:
+        raise CorruptArchive("a coded stream contradicts its model: the archive is damaged") from error
 
 
 class Dice:

@@ -21,6 +21,8 @@ from arzip.nets.guided_net import GuidedNet
 from arzip.nets.labelled_pixelcnn import LabelledPixelCNN
 from arzip.nets.local_pixelcnn import LocalPixelCNN
 from arzip.nets.made import MADE
+from arzip.nets.mixture import Mixture
+from arzip.nets.mixture_model import MixtureModel
 from arzip.nets.multiscale import Multiscale
 from arzip.nets.nade import NADE
 from arzip.nets.picture_model import PictureModel
@@ -59,6 +61,7 @@ NETS = {
     "labelled_pixelcnn": Family(LabelledPixelCNN, TableModel, "table"),
     "local_pixelcnn": Family(LocalPixelCNN, PictureModel, "image"),
     "made": Family(MADE, TableModel, "table"),
+    "mixture": Family(Mixture, MixtureModel, "table"),
     "multiscale": Family(Multiscale, TableModel, "table"),
     "nade": Family(NADE, TableModel, "table"),
     "pixelcnn": Family(PixelCNN, TableModel, "table"),

@@ -3,10 +3,10 @@
     p(x_d = 1 | x_<d) = sigmoid(sum_k a_k z_k,d(x_<d))
 
 EoNADE (Uria, Murray & Larochelle 2014 [1]) averages whole examples over many orderings of one order-agnostic net. Such
-a mixture has no conditionals in any single order, so it gives a number and no code; members that share the coding order
-do have conditionals, and mixing those (a product of experts per variable, with weights learned on held-out examples)
-is coded at no loss. The members are published models, named by id; the weights' file holds their fingerprints, so that
-an ensemble never meets other members than it was made for.
+a mixture has no conditionals in any single order (see `mixture`); members that share the coding order do have them, and
+mixing those (a product of experts per variable, with weights learned on held-out examples) is coded at no loss. The
+members are published models, named by id; the weights' file holds their fingerprints, so that an ensemble never meets
+other members than it was made for.
 
 [1] https://arxiv.org/abs/1310.1757
 """

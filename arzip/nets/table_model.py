@@ -24,7 +24,7 @@ from arzip.exact.layers import Layer
 from arzip.exact.rows import softmax_rows
 from arzip.nets.ordering import ordering
 
-__all__ = ["OrderedNet", "TableModel", "Walk"]
+__all__ = ["OrderedNet", "TableModel", "Walk", "check_shape"]
 
 _CHUNK = 500  # examples that encoding sends through a net at once
 _TOTAL = float(1 << 24)
@@ -98,7 +98,7 @@ class TableModel:
 
     def _all(self, symbols: NDArray[Any]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         """All predictions [D, N] or [D, N, K] and what they are about [D, N], in coding order."""
-        _check(symbols.shape, self.net)
+        check_shape(symbols.shape, self.net)
         if symbols.size and int(symbols.max()) >= self.net.alphabet:
             raise UnsupportedInput(f"the model knows symbols 0..{self.net.alphabet - 1}, the table has others")
         ordered = np.ascontiguousarray(symbols[:, self.net.order])
@@ -113,7 +113,7 @@ class TableModel:
 
 class _Stepper:
     def __init__(self, net: OrderedNet, shape: tuple[int, ...]) -> None:
-        _check(shape, net)
+        check_shape(shape, net)
         self._net, self._at = net, 0
         self._walk = net.walk(shape[0])
         self._symbols = np.zeros(shape, dtype=np.uint8)
@@ -134,7 +134,8 @@ class _Stepper:
         self._at += 1
 
 
-def _check(shape: tuple[int, ...], net: OrderedNet) -> None:
+def check_shape(shape: tuple[int, ...], net: Any) -> None:
+    """Raises UnsupportedInput for what is not a table of a net's variables."""
     if len(shape) != 2 or shape[1] != net.variables:
         raise UnsupportedInput(f"the model takes examples of {net.variables} variables, not an array of shape {shape}")
 

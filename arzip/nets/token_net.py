@@ -51,6 +51,7 @@ STREAM = Range(10, -(1 << 23), 1 << 23)
 OPERAND = Range(8, -5800, 5800)  # holds what a norm of up to 512 channels gives
 PROJECTED = Range(8, -4095, 4095)  # queries, keys and values
 RECTIFIED = Range(6, 0, 1279)  # coarse, to leave bits to the many weights of what follows
+_PICTURES = ("raster", "turned", "column", "column-turned")  # orders in which a picture is one
 BENDS = 5  # what a net is told of how an example was bent
 
 
@@ -104,8 +105,8 @@ class TokenNet(OrderedNet):
     ) -> None:
         super().__init__(variables, rows, order)
         columns = variables // rows
-        if order != "raster" or columns % span:
-            raise ModelError(f"tokens of {span} pixels are cut from rows of {columns} in raster order, not {order!r}")
+        if order not in _PICTURES or columns % span or (columns != rows and order.startswith("column")):
+            raise ModelError(f"tokens of {span} pixels are not cut from {rows} rows of {columns} in order {order!r}")
         self.span, self.columns, self.tokens, self.width = span, columns, variables // span, width
         self.grid, self.inside = _inside(rows, columns // span, span, margin)
         trunk = (margin[2], columns - margin[3])

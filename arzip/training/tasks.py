@@ -57,6 +57,7 @@ def _binary_loss(net: nn.Module, batch: tuple[Tensor, ...]) -> tuple[Tensor, Ten
 
 def _token_loss(net: nn.Module, batch: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
     x, *more = batch if len(batch) > 1 else (*batch, *batch)
+    x, more[0] = x[:, net.order], more[0][:, net.order]  # type: ignore[index]
     return net.expected_bits(x, *more), torch.tensor(float(x.numel()))  # type: ignore[operator]
 
 
@@ -82,6 +83,7 @@ TASKS = {
     "labelled_pixelcnn": Task(LabelledSampler, _binary_loss),
     "local_pixelcnn": Task(PictureSampler, _picture_loss),
     "made": Task(TableSampler, _binary_loss),
+    "mixture": Task(HeldOutSampler, _own_loss),
     "multiscale": Task(TableSampler, _binary_loss),
     "nade": Task(TableSampler, _binary_loss),
     "pixelcnn": Task(TableSampler, _token_loss),
