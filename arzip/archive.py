@@ -40,7 +40,7 @@ from arzip.store import FINGERPRINT
 from arzip.streams import DIGEST, Checked, Counted
 from arzip.symbols import KINDS, Symbols
 
-__all__ = ["Report", "compress_stream", "decode_frame", "decompress_stream", "described_part"]
+__all__ = ["Report", "compress_stream", "decode_frame", "decompress_stream", "described_part", "parts_of"]
 
 PIECE = 16 << 20  # bytes of a stream that are read at once, two blocks; as many are held while these are coded
 FORMAT_LIMIT = 1 << 30  # larger files are streamed as bytes, never taken apart
@@ -86,11 +86,16 @@ def _opened(head: bytes, source: BinaryIO, settings: Settings) -> tuple[int, Par
         head = _whole(head, source)
     if len(head) > FORMAT_LIMIT:
         return RAW, None, f"larger than {FORMAT_LIMIT >> 20} MiB; kept as bytes", head
+    return *parts_of(head, settings), head
+
+
+def parts_of(data: bytes, settings: Settings) -> tuple[int, Parsed | None, str | None]:
+    """What `take_apart` makes of a whole file for a model that was asked for, if any."""
     kind = roads.asked_kind(settings)
-    number, parsed, note = take_apart(head, kind=kind, layout=settings.pcm, nested=kind is None)
+    number, parsed, note = take_apart(data, kind=kind, layout=settings.pcm, nested=kind is None)
     if parsed is None and settings.model is not None:
-        parsed = raw.parse(head)
-    return number, parsed, note, head
+        parsed = raw.parse(data)
+    return number, parsed, note
 
 
 def _whole(head: bytes, source: BinaryIO) -> bytes:

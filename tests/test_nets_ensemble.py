@@ -16,15 +16,14 @@ from tests.laws import check_causality, check_parity, check_road
 from tests.test_zoo import train
 
 RECIPE = """
-id = "tiny-ensemble"
-net = "ensemble"
+id = "tiny-{net}"
+net = "{net}"
 corpus = "drawn-digits"
 seed = 3
 [architecture]
 variables = 144
 rows = 12
-order = "raster"
-members = ["{0}", "{1}"]
+{order}members = {members}
 [data]
 file = "drawn-digits.npz"
 rows = 12
@@ -33,7 +32,7 @@ settle = 0
 [schedule]
 cycles = [60]
 batch = 50
-rate = 0.02
+rate = {rate}
 warmup = 5
 validate_every = 30
 """
@@ -43,7 +42,9 @@ validate_every = 30
 def ensemble(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("ensemble")
     members = [train("fvsbn", folder, steps=150), train("nade", folder, steps=150)]
-    (folder / "ensemble.toml").write_text(RECIPE.format(*members))
+    order, named = 'order = "raster"\n', [str(member) for member in members]
+    text = RECIPE.format(net="ensemble", order=order, members=named, rate=0.02)
+    (folder / "ensemble.toml").write_text(text)
     train_and_publish(folder / "ensemble.toml", output=folder / "e", runs=folder / "runs", device="cpu")
     return folder
 

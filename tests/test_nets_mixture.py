@@ -22,29 +22,9 @@ from arzip.settings import Settings
 from arzip.store import load
 from arzip.training.publish import train_and_publish
 from tests.laws import check_road
+from tests.test_nets_ensemble import RECIPE
 from tests.test_zoo import RECIPE as MEMBER
 
-RECIPE = """
-id = "tiny-mixture"
-net = "mixture"
-corpus = "drawn-digits"
-seed = 3
-[architecture]
-variables = 144
-rows = 12
-members = [{members}]
-[data]
-file = "drawn-digits.npz"
-rows = 12
-moved = 0.0
-settle = 0
-[schedule]
-cycles = [60]
-batch = 50
-rate = 0.05
-warmup = 5
-validate_every = 30
-"""
 ORDERS = ("raster", "turned", "column")
 
 
@@ -55,8 +35,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         text = MEMBER.format(net="fvsbn", architecture="", steps=150, settle=100)
         (folder / f"{order}.toml").write_text(text.replace('"raster"', f'"{order}"').replace("tiny-fvsbn", order))
         train_and_publish(folder / f"{order}.toml", output=folder / order, runs=folder / "runs", device="cpu")
-    members = ", ".join(f'"{folder / order}"' for order in ORDERS)
-    (folder / "mixture.toml").write_text(RECIPE.format(members=members))
+    members = [str(folder / order) for order in ORDERS]
+    (folder / "mixture.toml").write_text(RECIPE.format(net="mixture", order="", members=members, rate=0.05))
     train_and_publish(folder / "mixture.toml", output=folder / "m", runs=folder / "runs", device="cpu")
     return folder
 

@@ -21,7 +21,6 @@ from arzip.archive import compress_stream
 from arzip.blocks import Grid, block_grid
 from arzip.coding.coder import PRECISION
 from arzip.errors import ArzipError
-from arzip.formats import raw, take_apart
 from arzip.settings import Settings
 from arzip.symbols import Symbols
 
@@ -112,11 +111,7 @@ def explain(data: bytes, settings: Settings) -> Explanation:
 
 def _planned(data: bytes, settings: Settings) -> Iterator[tuple[Symbols, roads.Road, Grid]]:
     """The parts of a file with their roads and cuts, as `archive` plans them."""
-    kind, parsed = roads.asked_kind(settings), None
-    if len(data) <= archive.FORMAT_LIMIT:
-        _, parsed, _ = take_apart(data, kind=kind, layout=settings.pcm, nested=kind is None)
-    if parsed is None and settings.model is not None:
-        parsed = raw.parse(data)
+    _, parsed, _ = archive.parts_of(data, settings) if len(data) <= archive.FORMAT_LIMIT else (0, None, None)
     if parsed is not None:
         for symbols in parsed.parts:
             yield symbols, *roads.plan(symbols, settings)

@@ -25,8 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arzip.causal import Prediction, Stepper
-from arzip.coding.coder import Decoder, Encoder, popped, pushed
-from arzip.coding.drive import Coded
+from arzip.coding.coder import Decoder, popped, pushed
+from arzip.coding.drive import Coded, walked, written
 from arzip.coding.exact_length import LENGTH_POINT
 from arzip.errors import CorruptArchive
 
@@ -75,21 +75,22 @@ def encode_mixture(model: Mixed, symbols: NDArray[Any]) -> tuple[int, bytes, Cod
     bits = -np.logaddexp2.reduce(-lengths / (1 << LENGTH_POINT), axis=1)
     first = _enough(bits, rows)
     while True:
-        words = _words(model, symbols[:first], rows[:first].argmax(axis=1))
+        words = written(model.under(symbols[:first], rows[:first].argmax(axis=1).astype(np.int32))).words
         components, rest = popped(words, rows[first:])
         if first == len(symbols) or pushed(rest, rows[first:], components) == words:
             break
         first = min(len(symbols), 2 * first)  # bits ran out
-    return first, rest, Coded(_words(model, symbols[first:], components), float(bits.sum()))
+    return first, rest, Coded(written(model.under(symbols[first:], components)).words, float(bits.sum()))
 
 
 def decode_mixture(model: Mixed, shape: tuple[int, ...], first: int, rest: bytes, words: bytes) -> NDArray[Any]:
     """The examples of a shape; raises CorruptArchive."""
     if first > shape[0]:
         raise CorruptArchive("a frame begins with more examples than it has: the archive is damaged")
-    later = _decoded(model, (shape[0] - first, *shape[1:]), words)
+    later = walked(model.stepper((shape[0] - first, *shape[1:])), Decoder(words))
     rows = model.posterior(model.lengths(later.symbols, later.lengths))
-    earlier = _decoded(model, (first, *shape[1:]), pushed(rest, rows, later.components))
+    data = pushed(rest, rows, later.components)
+    earlier = walked(model.stepper((first, *shape[1:])), Decoder(data))
     return np.concatenate([earlier.symbols, later.symbols])
 
 
@@ -99,18 +100,3 @@ def _enough(bits: NDArray[np.float64], rows: Prediction) -> int:
     taken = -(chance * np.log2(chance)).sum(axis=1)
     enough = np.cumsum(bits) >= taken.sum() - np.cumsum(taken) + _SPARE
     return int(enough.argmax()) + 1 if enough.any() else len(bits)
-
-
-def _words(model: Mixed, symbols: NDArray[Any], components: NDArray[Any]) -> bytes:
-    encoder = Encoder()
-    for prediction, x in model.under(symbols, components.astype(np.int32)):
-        encoder.write(prediction, x)
-    return encoder.finish()
-
-
-def _decoded(model: Mixed, shape: tuple[int, ...], words: bytes) -> MixedStepper:
-    decoder, stepper = Decoder(words), model.stepper(shape)
-    while (prediction := stepper.predict()) is not None:
-        stepper.observe(decoder.read(prediction))
-    decoder.close()
-    return stepper

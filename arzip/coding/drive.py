@@ -1,24 +1,27 @@
 """The two mirrored loops between a model and the coder.
 
-    encode: for prediction, x in model.predictions(symbols): write(prediction, x)
-    decode: while a prediction comes from the stepper:       observe(read(prediction))
+    written: for prediction, x in model.predictions(symbols): write(prediction, x)
+    walked:  while a prediction comes from the stepper:       observe(read(prediction))
 
 Both meet the same predictions in the same order; sampling is the second loop with a dice in the decoder's place.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from arzip.causal import Causal
+from arzip.causal import Causal, Prediction, Stepper
 from arzip.coding.coder import Decoder, Encoder
 from arzip.coding.length import ideal_bits
 
-__all__ = ["Coded", "Reader", "decode_symbols", "encode_symbols"]
+__all__ = ["Coded", "Reader", "decode_symbols", "encode_symbols", "walked", "written"]
+
+Walker = TypeVar("Walker", bound=Stepper)
 
 
 class Reader(Protocol):
@@ -35,20 +38,29 @@ class Coded:
     ideal_bits: float
 
 
-def encode_symbols(model: Causal, symbols: NDArray[Any]) -> Coded:
-    """Codes symbols of any shape the model takes."""
+def written(pairs: Iterable[tuple[Prediction, NDArray[np.int32]]]) -> Coded:
+    """Codes predictions with what they are about."""
     encoder, total = Encoder(), 0.0
-    for prediction, x in model.predictions(symbols):
+    for prediction, x in pairs:
         encoder.write(prediction, x)
         total += float(ideal_bits(prediction, x).sum())
     return Coded(encoder.finish(), total)
 
 
-def decode_symbols(model: Causal, shape: tuple[int, ...], reader: Reader) -> NDArray[Any]:
-    """The symbols of a shape, read front by front; closes a decoder."""
-    stepper = model.stepper(shape)
+def walked(stepper: Walker, reader: Reader) -> Walker:
+    """The stepper at its end, having met what was read front by front; closes a decoder."""
     while (prediction := stepper.predict()) is not None:
         stepper.observe(reader.read(prediction))
     if isinstance(reader, Decoder):
         reader.close()
-    return stepper.symbols
+    return stepper
+
+
+def encode_symbols(model: Causal, symbols: NDArray[Any]) -> Coded:
+    """Codes symbols of any shape the model takes."""
+    return written(model.predictions(symbols))
+
+
+def decode_symbols(model: Causal, shape: tuple[int, ...], reader: Reader) -> NDArray[Any]:
+    """The symbols of a shape, read front by front; closes a decoder."""
+    return walked(model.stepper(shape), reader).symbols

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from arzip.coding.coder import PRECISION
 from arzip.compiled import compiled
 
 __all__ = ["LENGTH_POINT", "ExactLengths"]
@@ -21,7 +22,6 @@ __all__ = ["LENGTH_POINT", "ExactLengths"]
 LENGTH_POINT = 5  # fractional bits of a length
 _BITS = 30
 _ONE = 1 << _BITS
-_PRECISION = 24
 
 
 class ExactLengths:
@@ -46,7 +46,7 @@ class ExactLengths:
 def _multiply(frequencies: NDArray[Any], mantissa: NDArray[Any], exponent: NDArray[Any]) -> None:
     """mantissa / 2**(30 + exponent), mantissa in 2**30 .. 2**31 - 1, times frequencies / 2**24; all [N]."""
     for n in range(mantissa.shape[0]):
-        product = mantissa[n] * np.int64(frequencies[n]) >> _PRECISION
+        product = mantissa[n] * np.int64(frequencies[n]) >> PRECISION
         while product < _ONE:
             product <<= 1
             exponent[n] += 1

@@ -24,6 +24,7 @@ from arzip.errors import ModelError
 from arzip.exact.bernoulli import LOGIT
 from arzip.exact.engine import Engine
 from arzip.exact.fixed import Range, straight_through
+from arzip.nets.members import Asked, checked_marks
 from arzip.nets.table_model import OrderedNet, Walk
 
 __all__ = ["Ensemble"]
@@ -48,18 +49,14 @@ class Ensemble(OrderedNet):
         self.register_buffer("share_q", torch.zeros(len(members), dtype=torch.int16))
         self.register_buffer("marks", torch.zeros(len(members), 4, dtype=torch.uint8))
         self._nets: list[OrderedNet] = []
-        self._asked: dict[bytes, NDArray[np.int16]] = {}
+        self._asked = Asked(self._logits)
 
     def adopt(self, nets: Sequence[OrderedNet], marks: Sequence[bytes], *, fresh: bool) -> None:
         """Takes its members, placed nets with their fingerprints; `fresh` writes the fingerprints down.
 
         Raises ModelError for other members than those the weights were made for, or another order.
         """
-        found = torch.tensor([list(mark) for mark in marks], dtype=torch.uint8)
-        if fresh:
-            self.marks = found
-        elif not torch.equal(found, self.marks):
-            raise ModelError(f"the ensemble was made with other weights of {', '.join(self.names)}")
+        self.marks = checked_marks(marks, None if fresh else self.marks, self.names, "ensemble")
         for net, name in zip(nets, self.names, strict=True):
             if net.alphabet != 2 or not np.array_equal(net.order, self.order):
                 raise ModelError(f"{name} codes other variables, or in another order, than its ensemble")
@@ -74,15 +71,11 @@ class Ensemble(OrderedNet):
         return torch.einsum("k,nkd->nd", self.share, self._members(x))
 
     def _members(self, x: Tensor) -> Tensor:
-        """The members' logits in nats, [N, K, D]; of every example they are asked once, for they do not learn."""
-        ordered = x.to(torch.uint8).numpy()
-        keys = [row.tobytes() for row in ordered]
-        new = {key: n for n, key in enumerate(keys) if key not in self._asked}
-        if new:
-            examples = ordered[list(new.values())]
-            logits = np.stack([net.outputs(examples).astype(np.int16) for net in self._nets], axis=1)
-            self._asked.update(zip(new, logits, strict=True))
-        return torch.from_numpy(np.stack([self._asked[key] for key in keys])).float() / (1 << LOGIT.point)
+        """The members' logits in nats, [N, K, D]."""
+        return self._asked(x) / (1 << LOGIT.point)
+
+    def _logits(self, x: NDArray[np.uint8]) -> NDArray[np.int16]:
+        return np.stack([net.outputs(x).astype(np.int16) for net in self._nets], axis=1)
 
     def freeze(self) -> None:
         with torch.no_grad():

@@ -28,6 +28,7 @@ from arzip.exact.engine import Engine
 from arzip.exact.fixed import Range, straight_through
 from arzip.exact.layers import Layer
 from arzip.exact.rows import softmax_rows
+from arzip.nets.members import Asked, checked_marks
 from arzip.nets.ordering import ordering
 from arzip.nets.table_model import OrderedNet, TableModel
 
@@ -54,18 +55,14 @@ class Mixture(Layer):
         self.register_buffer("weight_q", torch.zeros(len(members), dtype=torch.int16))
         self.register_buffer("marks", torch.zeros(len(members), 4, dtype=torch.uint8))
         self.members: list[OrderedNet] = []
-        self._asked: dict[bytes, NDArray[np.float64]] = {}
+        self._asked = Asked(self._lengths)
 
     def adopt(self, nets: Sequence[OrderedNet], marks: Sequence[bytes], *, fresh: bool) -> None:
         """Takes its members, placed nets with their fingerprints; `fresh` writes the fingerprints down.
 
         Raises ModelError for other members than those the weights were made for, or of other variables.
         """
-        found = torch.tensor([list(mark) for mark in marks], dtype=torch.uint8)
-        if fresh:
-            self.marks = found
-        elif not torch.equal(found, self.marks):
-            raise ModelError(f"the mixture was made with other weights of {', '.join(self.names)}")
+        self.marks = checked_marks(marks, None if fresh else self.marks, self.names, "mixture")
         for net, name in zip(nets, self.names, strict=True):
             if getattr(net, "alphabet", 0) != nets[0].alphabet or net.variables != self.variables:
                 raise ModelError(f"{name} codes other variables than its mixture")
@@ -74,18 +71,11 @@ class Mixture(Layer):
     def bits(self, x: Tensor) -> Tensor:
         """The code length in bits of all of x [N, D]; only the weights learn."""
         weights = torch.log2(torch.softmax(self.weight * _LN2, dim=0))
-        return -torch.logsumexp((weights - self._lengths(x)) * _LN2, dim=1).sum() / _LN2
+        return -torch.logsumexp((weights - self._asked(x)) * _LN2, dim=1).sum() / _LN2
 
-    def _lengths(self, x: Tensor) -> Tensor:
-        """What the members make of x, in bits, [N, K]; of every example they are asked once, for they do not learn."""
-        examples = x.to(torch.uint8).numpy()
-        keys = [row.tobytes() for row in examples]
-        new = {key: n for n, key in enumerate(keys) if key not in self._asked}
-        if new:
-            unknown = examples[list(new.values())]
-            lengths = [TableModel(net).code_lengths(unknown).sum(axis=1) for net in self.members]
-            self._asked.update(zip(new, np.stack(lengths, axis=1), strict=True))
-        return torch.from_numpy(np.stack([self._asked[key] for key in keys])).float()
+    def _lengths(self, x: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """What the members make of examples, in bits, [N, K]."""
+        return np.stack([TableModel(net).code_lengths(x).sum(axis=1) for net in self.members], axis=1)
 
     def freeze(self) -> None:
         with torch.no_grad():

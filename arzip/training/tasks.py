@@ -56,9 +56,9 @@ def _binary_loss(net: nn.Module, batch: tuple[Tensor, ...]) -> tuple[Tensor, Ten
 
 
 def _token_loss(net: nn.Module, batch: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
-    x, *more = batch if len(batch) > 1 else (*batch, *batch)
-    x, more[0] = x[:, net.order], more[0][:, net.order]  # type: ignore[index]
-    return net.expected_bits(x, *more), torch.tensor(float(x.numel()))  # type: ignore[operator]
+    ordered = [table[:, net.order] for table in batch[:2]]  # type: ignore[index]
+    bits = net.expected_bits(ordered[0], ordered[-1], *batch[2:])  # type: ignore[operator]
+    return bits, torch.tensor(float(ordered[0].numel()))
 
 
 def _own_loss(net: nn.Module, batch: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
