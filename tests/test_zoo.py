@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 from PIL import Image
 
@@ -15,6 +16,7 @@ from arzip.bench.evaluate import part_of
 from arzip.cli import cli
 from arzip.coding.temperature import tempered
 from arzip.errors import UnsupportedInput
+from arzip.recipe import read_recipe
 from arzip.training.publish import train_and_publish
 
 RECIPE = """
@@ -160,6 +162,22 @@ def test_errors_are_one_line(nade: Path, tmp_path: Path) -> None:
         result = CliRunner().invoke(cli, arguments)
         assert result.exit_code != 0 and says in result.output, result.output
         assert len(result.output.strip().splitlines()) == 1
+
+
+def test_a_float_net_is_measured_after_the_whole_run_of_its_own_recipe(nade: Path, tmp_path: Path) -> None:
+    recipe = read_recipe(nade / "recipe.toml")
+    whole = {"recipe": recipe.digest, "step": recipe.schedule.steps, "net": {}}
+    for saved, says in (
+        (None, "no checkpoint there"),
+        (whole | {"recipe": "another"}, "belongs to another recipe"),
+        (whole | {"step": 1}, "has done 1 of"),
+        (whole, "has other parameters"),
+    ):
+        if saved is not None:
+            torch.save(saved, tmp_path / "checkpoint.pt")
+        arguments = ["evaluate", str(nade), "--corpus", "drawn-digits", "--run", str(tmp_path)]
+        result = CliRunner().invoke(cli, arguments)
+        assert result.exit_code != 0 and f"{tmp_path}: " in result.output and says in result.output, result.output
 
 
 def test_temperature_moves_probabilities_as_it_should() -> None:

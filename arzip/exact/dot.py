@@ -15,7 +15,7 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from arzip.compiled import Integer, inlined
-from arzip.exact.vectors import cgutils, instruction, loaded, opened, widest
+from arzip.exact.vectors import cgutils, loaded, opened, pairs, widest
 
 __all__ = ["dot"]
 
@@ -42,7 +42,7 @@ def _dot_of_pieces(typing_context: Any, a: Any, b: Any) -> Any:
                 first = builder.add(builder.mul(loop.index, piece), ir.Constant(count.type, i * width))
                 x, y = (_widened(builder, view.data, first, width) for view in views)
                 into = sums[i % len(sums)]
-                builder.store(builder.add(builder.load(into), _pairs(builder, x, y, vector, name)), into)
+                builder.store(builder.add(builder.load(into), pairs(builder, x, y, name)), into)
         total = ir.Constant(_WORD, 0)
         whole = builder.add(*(builder.add(*(builder.load(s) for s in part)) for part in (sums[:2], sums[2:])))
         for i in range(vector.count):
@@ -57,16 +57,6 @@ def _widened(builder: Any, data: Any, first: Any, width: int) -> Any:
     stored, wide = (ir.VectorType(kind, width) for kind in (data.type.pointee, _SHORT))
     vector = loaded(builder, data, first, stored)
     return vector if stored == wide else builder.sext(vector, wide)
-
-
-def _pairs(builder: Any, x: Any, y: Any, vector: Any, name: str) -> Any:
-    """x y summed over pairs of neighbours (or, without an instruction for it, over both halves), as 32 bits."""
-    if name:
-        return instruction(builder, name, vector, [x, y])
-    wide = ir.VectorType(_WORD, x.type.count)
-    products = builder.mul(builder.sext(x, wide), builder.sext(y, wide))
-    halves = (ir.Constant(vector, [i + k for i in range(vector.count)]) for k in (0, vector.count))
-    return builder.add(*(builder.shuffle_vector(products, products, half) for half in halves))
 
 
 _of_pieces: Any = intrinsic(_dot_of_pieces)
