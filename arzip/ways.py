@@ -164,21 +164,21 @@ class Net:
 class Mixed(Net):
     """A mixture of frozen nets over whole examples."""
 
-    number = 12
+    number = 13
 
     def encode(self, block: NDArray[Any]) -> Coded:
         from arzip.coding.bits_back import encode_mixture
 
         _one_torch_thread()
-        first, rest, coded = encode_mixture(self.model.causal, block)
-        return Coded(self.number, pack(first, rest) + coded.words, self.model.id, coded.ideal_bits)
+        first, coded = encode_mixture(self.model.causal, block)
+        return Coded(self.number, pack(first) + coded.words, self.model.id, coded.ideal_bits)
 
     def decode(self, payload: bytes, shape: tuple[int, ...]) -> NDArray[Any]:
         from arzip.coding.bits_back import decode_mixture
 
         _one_torch_thread()
         fields = Fields(payload)
-        return decode_mixture(self.model.causal, shape, fields.number(), fields.text(), fields.rest())
+        return decode_mixture(self.model.causal, shape, fields.number(), fields.rest())
 
 
 @dataclass(frozen=True)

@@ -8,25 +8,26 @@ is to be sent anyway, under the posterior p(k | x) = w_k p_k(x) / p(x): that tak
 and what is left to pay is log2 1 / p(x), the mixture's own code length. Whoever has decoded x knows the posterior,
 encodes k with it, and gets the bits back (Frey & Hinton 1997 [1]; with a stack, Townsend et al. 2019 [2]).
 
-    encode:  first examples -> words;   words -(posterior)-> k, rest;    k, other examples -> more words
-    decode:  more words -> k, other examples;   k, rest -(posterior)-> words;   words -> first examples
+    encode:  write first examples    read k of the others    write k and the others
+    decode:  read first examples     write k of the others   read k and the others      from right to left
 
-The data is the code of the block's first examples, about two in a hundred, which alone pay for their choice. Posteriors
-are made of integers (see `exact_length`), for decoding has to find the same.
+The data is the code of the block's first examples, about two in a hundred, which alone pay for their choice. All of it
+is one stack (`coder.Stack`). Posteriors are made of integers (see `exact_length`), for decoding has to find the same.
 
 [1] https://doi.org/10.1093/comjnl/40.2_and_3.157  [2] https://arxiv.org/abs/1901.04866
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from arzip.causal import Prediction, Stepper
-from arzip.coding.coder import Decoder, popped, pushed
-from arzip.coding.drive import Coded, walked, written
+from arzip.coding.coder import Stack
+from arzip.coding.drive import Coded, walked
 from arzip.coding.exact_length import LENGTH_POINT
 from arzip.errors import CorruptArchive
 
@@ -61,37 +62,43 @@ class Mixed(Protocol):
         """Rows [N, K]."""
         ...
 
-    def under(self, symbols: NDArray[Any], components: NDArray[np.int32]) -> Any:
+    def under(
+        self, symbols: NDArray[Any], components: NDArray[np.int32]
+    ) -> Iterable[tuple[Prediction, NDArray[np.int32]]]:
         """All predictions with what they are about: the components [N], then the examples under them."""
         ...
 
     def stepper(self, shape: tuple[int, ...]) -> MixedStepper: ...
 
 
-def encode_mixture(model: Mixed, symbols: NDArray[Any]) -> tuple[int, bytes, Coded]:
-    """How many examples come first, what was left of their words, and the others'; see `decode_mixture`."""
+def encode_mixture(model: Mixed, symbols: NDArray[Any]) -> tuple[int, Coded]:
+    """How many examples come first, and the words of all; see `decode_mixture`."""
     lengths = model.lengths(symbols)
     rows = model.posterior(lengths)
     bits = -np.logaddexp2.reduce(-lengths / (1 << LENGTH_POINT), axis=1)
-    first = _enough(bits, rows)
-    while True:
-        words = written(model.under(symbols[:first], rows[:first].argmax(axis=1).astype(np.int32))).words
-        components, rest = popped(words, rows[first:])
-        if first == len(symbols) or pushed(rest, rows[first:], components) == words:
-            break
-        first = min(len(symbols), 2 * first)  # bits ran out
-    return first, rest, Coded(written(model.under(symbols[first:], components)).words, float(bits.sum()))
+    first, stack = _enough(bits, rows), Stack()
+    _write(stack, model.under(symbols[:first], rows[:first].argmax(axis=1).astype(np.int32)))
+    components = stack.read(rows[first:])
+    _write(stack, model.under(symbols[first:], components))
+    return first, Coded(stack.words(), float(bits.sum()))
 
 
-def decode_mixture(model: Mixed, shape: tuple[int, ...], first: int, rest: bytes, words: bytes) -> NDArray[Any]:
+def decode_mixture(model: Mixed, shape: tuple[int, ...], first: int, words: bytes) -> NDArray[Any]:
     """The examples of a shape; raises CorruptArchive."""
     if first > shape[0]:
         raise CorruptArchive("a frame begins with more examples than it has: the archive is damaged")
-    later = walked(model.stepper((shape[0] - first, *shape[1:])), Decoder(words))
-    rows = model.posterior(model.lengths(later.symbols, later.lengths))
-    data = pushed(rest, rows, later.components)
-    earlier = walked(model.stepper((first, *shape[1:])), Decoder(data))
+    stack = Stack(words)
+    later = walked(model.stepper((shape[0] - first, *shape[1:])), stack)
+    stack.write(model.posterior(model.lengths(later.symbols, later.lengths)), later.components)
+    earlier = walked(model.stepper((first, *shape[1:])), stack)
+    stack.close()
     return np.concatenate([earlier.symbols, later.symbols])
+
+
+def _write(stack: Stack, pairs: Iterable[tuple[Prediction, NDArray[np.int32]]]) -> None:
+    """What a walk will read."""
+    for prediction, x in reversed(list(pairs)):
+        stack.write(prediction, x)
 
 
 def _enough(bits: NDArray[np.float64], rows: Prediction) -> int:

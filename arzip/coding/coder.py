@@ -1,9 +1,9 @@
-"""Words from predictions and symbols, and back: constriction's range coder, fed with integers only.
+"""Words from predictions and symbols, and back: constriction's coders, fed with integers only.
 
     Encoder.write(prediction, x)     Decoder.read(prediction) -> x
     Encoder.finish() -> words        Decoder(words).close()
 
-    popped(words, prediction) -> x, rest      pushed(rest, prediction, x) -> words
+    Stack().write(prediction, x)     Stack(words).read(prediction) -> x      last in, first out
 
 A prediction is an int32 array for one front, in one of two shapes:
 
@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from arzip.coding.temperature import tempered
 from arzip.errors import CorruptArchive
 
-__all__ = ["PRECISION", "Decoder", "Dice", "Encoder", "Given", "popped", "pushed"]
+__all__ = ["PRECISION", "Decoder", "Dice", "Encoder", "Given", "Stack"]
 
 PRECISION = 24  # bits of a probability
 _TOTAL = float(1 << PRECISION)
@@ -77,24 +77,41 @@ class Decoder:
             raise CorruptArchive("a coded stream is longer than its contents: the archive is damaged")
 
 
-def popped(words: bytes, prediction: NDArray[np.int32]) -> tuple[NDArray[np.int32], bytes]:
-    """Bits or symbols [N] of a prediction [N] or [N, A], read from whatever words, and what these have more to say."""
-    stack = constriction.stream.stack.AnsCoder(np.frombuffer(words, dtype="<u4").astype(np.uint32), seal=True)
-    x: NDArray[np.int32] = stack.decode(*_model(prediction)) if len(prediction) else np.zeros(0, dtype=np.int32)
-    return x, bytes(stack.get_compressed().astype("<u4").tobytes())
+class Stack:
+    """Decisions and symbols on a stack: what is written last is read first, and whatever is there can be read.
 
+    constriction's ANS coder, which spends 0.0001 bits less on a symbol than its range coder. What was read can be
+    written back, which leaves the stack as it was, empty or not. Raises CorruptArchive for words that no stack leaves.
+    """
 
-def pushed(rest: bytes, prediction: NDArray[np.int32], x: NDArray[np.int32]) -> bytes:
-    """The words that x was popped from; raises CorruptArchive if there are none."""
-    if len(rest) % 4:
-        raise CorruptArchive("a coded stream is not a whole number of words: the archive is damaged")
-    try:
-        stack = constriction.stream.stack.AnsCoder(np.frombuffer(rest, dtype="<u4").astype(np.uint32))
+    def __init__(self, words: bytes = b"") -> None:
+        if len(words) % 4:
+            raise CorruptArchive("a coded stream is not a whole number of words: the archive is damaged")
+        try:
+            self._stack = constriction.stream.stack.AnsCoder(np.frombuffer(words, dtype="<u4").astype(np.uint32))
+        except ValueError as error:
+            raise CorruptArchive("a coded stream ends in a zero: the archive is damaged") from error
+
+    def write(self, prediction: NDArray[np.int32], x: NDArray[np.int32]) -> None:
+        """Writes bits or symbols x [N] under a prediction [N] or [N, A], the last of them first."""
         if len(x):
-            stack.encode_reverse(x, *_model(prediction))
-        return bytes(stack.get_compressed(unseal=True).astype("<u4").tobytes())
-    except (AssertionError, ValueError) as error:
-        raise CorruptArchive("a coded stream contradicts its model: the archive is damaged") from error
+            self._stack.encode_reverse(x, *_model(prediction))
+
+    def read(self, prediction: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Reads the bits or symbols [N] of a prediction [N] or [N, A]."""
+        if not len(prediction):
+            return np.zeros(0, dtype=np.int32)
+        x: NDArray[np.int32] = self._stack.decode(*_model(prediction))
+        return x
+
+    def words(self) -> bytes:
+        """All words, little-endian."""
+        return bytes(self._stack.get_compressed().astype("<u4").tobytes())
+
+    def close(self) -> None:
+        """Checks that nothing is left over; raises CorruptArchive otherwise."""
+        if not self._stack.is_empty():
+            raise CorruptArchive("a coded stream is longer than its contents: the archive is damaged")
 
 
 class Dice:
