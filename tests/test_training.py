@@ -120,7 +120,7 @@ def test_a_net_may_have_more_than_the_model_it_begins_from() -> None:
         begin(NETS[small.net].net(**{**small.architecture, "layers": 2}), small.id)
 
 
-@pytest.mark.parametrize("name", ["pixelsnail-mnist-1", "transformer-single-mnist-1"])
+@pytest.mark.parametrize("name", ["pixelsnail-raster-mnist-1", "transformer-single-mnist-1"])
 def test_further_blocks_add_nothing_at_first(name: str) -> None:
     """Nor do phases that are left away change those that stay, the third of PixelSNAIL's here."""
     small = read_recipe(ROOT / "models" / name / "recipe.toml")
