@@ -164,7 +164,7 @@ class Net:
 class Mixed(Net):
     """A mixture of frozen nets over whole examples."""
 
-    number = 13
+    number = 13  # 12 had the first examples' words apart; no release has written it
 
     def encode(self, block: NDArray[Any]) -> Coded:
         from arzip.coding.bits_back import encode_mixture

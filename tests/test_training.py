@@ -302,22 +302,25 @@ def test_muon_trains_in_either_precision(precision: str, tmp_path: Path) -> None
 
 
 def test_muon_is_that_of_torch_but_for_its_precision() -> None:
+    """Matrices of one shape are moved together, among others here."""
     torch.manual_seed(0)
-    start = torch.randn(12, 7)
-    ours, single, theirs = (torch.nn.Parameter(start.clone()) for _ in range(3))
+    start = [torch.randn(shape) for shape in ((12, 7), (7, 12), (12, 7), (9, 9))]
+    ours, single, theirs = ([torch.nn.Parameter(matrix.clone()) for matrix in start] for _ in range(3))
     optimizers = (
-        Muon([ours], lr=0.1, decay=0.1, precision=torch.bfloat16),
-        Muon([single], lr=0.1, decay=0.1, precision=torch.float32),
-        torch.optim.Muon([theirs], lr=0.1, weight_decay=0.1, adjust_lr_fn="match_rms_adamw"),
+        Muon(ours, lr=0.1, decay=0.1, precision=torch.bfloat16),
+        Muon(single, lr=0.1, decay=0.1, precision=torch.float32),
+        torch.optim.Muon(theirs, lr=0.1, weight_decay=0.1, adjust_lr_fn="match_rms_adamw"),
     )
     for _ in range(3):
-        gradient = torch.randn(12, 7)
-        for matrix, optimizer in zip((ours, single, theirs), optimizers, strict=True):
-            matrix.grad = gradient.clone()
+        gradients = [torch.randn(matrix.shape) for matrix in start]
+        for matrices, optimizer in zip((ours, single, theirs), optimizers, strict=True):
+            for matrix, gradient in zip(matrices, gradients, strict=True):
+                matrix.grad = gradient.clone()
             optimizer.step()
-    assert torch.equal(ours, theirs)
-    torch.testing.assert_close(single, theirs, atol=0.01, rtol=0.0)
-    assert (theirs - start).abs().max() > 0.1
+    for one, other, known, begun in zip(ours, single, theirs, start, strict=True):
+        assert torch.equal(one, known)
+        torch.testing.assert_close(other, known, atol=0.01, rtol=0.0)
+        assert (known - begun).abs().max() > 0.1
 
 
 def test_muon_wants_a_net_that_names_its_matrices(recipe: Path, tmp_path: Path) -> None:

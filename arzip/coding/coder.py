@@ -50,16 +50,14 @@ class Encoder:
 
     def finish(self) -> bytes:
         """All words written, little-endian."""
-        return bytes(self._queue.get_compressed().astype("<u4").tobytes())
+        return _bytes(self._queue.get_compressed())
 
 
 class Decoder:
     """Reads what an `Encoder` wrote; given other rows or damaged words it returns nonsense or raises CorruptArchive."""
 
     def __init__(self, words: bytes) -> None:
-        if len(words) % 4:
-            raise CorruptArchive("a coded stream is not a whole number of words: the archive is damaged")
-        self._queue = constriction.stream.queue.RangeDecoder(np.frombuffer(words, dtype="<u4").astype(np.uint32))
+        self._queue = constriction.stream.queue.RangeDecoder(_words(words))
 
     def read(self, prediction: NDArray[np.int32]) -> NDArray[np.int32]:
         """Reads the bits or symbols [N] of a prediction [N] or [N, A]."""
@@ -85,10 +83,8 @@ class Stack:
     """
 
     def __init__(self, words: bytes = b"") -> None:
-        if len(words) % 4:
-            raise CorruptArchive("a coded stream is not a whole number of words: the archive is damaged")
         try:
-            self._stack = constriction.stream.stack.AnsCoder(np.frombuffer(words, dtype="<u4").astype(np.uint32))
+            self._stack = constriction.stream.stack.AnsCoder(_words(words))
         except ValueError as error:
             raise CorruptArchive("a coded stream ends in a zero: the archive is damaged") from error
 
@@ -106,7 +102,7 @@ class Stack:
 
     def words(self) -> bytes:
         """All words, little-endian."""
-        return bytes(self._stack.get_compressed().astype("<u4").tobytes())
+        return _bytes(self._stack.get_compressed())
 
     def close(self) -> None:
         """Checks that nothing is left over; raises CorruptArchive otherwise."""
@@ -153,6 +149,16 @@ class Given:
         here = slice(self._at, self._at + len(prediction))
         self._at = here.stop
         return np.where(self._known[here], self._x[here], self._dice.read(prediction)).astype(np.int32)
+
+
+def _bytes(words: NDArray[np.uint32]) -> bytes:
+    return bytes(words.astype("<u4").tobytes())
+
+
+def _words(data: bytes) -> NDArray[np.uint32]:
+    if len(data) % 4:
+        raise CorruptArchive("a coded stream is not a whole number of words: the archive is damaged")
+    return np.frombuffer(data, dtype="<u4").astype(np.uint32)
 
 
 def _model(prediction: NDArray[np.int32]) -> tuple[Any, NDArray[np.floating[Any]]]:

@@ -1,31 +1,30 @@
 """The two mirrored loops between a model and the coder.
 
-    written: for prediction, x in model.predictions(symbols): write(prediction, x)
-    walked:  while a prediction comes from the stepper:       observe(read(prediction))
+    encode: for prediction, x in model.predictions(symbols): write(prediction, x)
+    walked: while a prediction comes from the stepper:       observe(read(prediction))
 
 Both meet the same predictions in the same order; sampling is the second loop with a dice in the decoder's place.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from arzip.causal import Causal, Prediction, Stepper
+from arzip.causal import Causal, Stepper
 from arzip.coding.coder import Decoder, Encoder
 from arzip.coding.length import ideal_bits
 
-__all__ = ["Coded", "Reader", "decode_symbols", "encode_symbols", "walked", "written"]
+__all__ = ["Coded", "Reader", "decode_symbols", "encode_symbols", "walked"]
 
 Walker = TypeVar("Walker", bound=Stepper)
 
 
 class Reader(Protocol):
-    """A decoder, or a dice."""
+    """A decoder, a stack, or a dice."""
 
     def read(self, prediction: NDArray[np.int32]) -> NDArray[np.int32]: ...
 
@@ -38,10 +37,10 @@ class Coded:
     ideal_bits: float
 
 
-def written(pairs: Iterable[tuple[Prediction, NDArray[np.int32]]]) -> Coded:
-    """Codes predictions with what they are about."""
+def encode_symbols(model: Causal, symbols: NDArray[Any]) -> Coded:
+    """Codes symbols of any shape the model takes."""
     encoder, total = Encoder(), 0.0
-    for prediction, x in pairs:
+    for prediction, x in model.predictions(symbols):
         encoder.write(prediction, x)
         total += float(ideal_bits(prediction, x).sum())
     return Coded(encoder.finish(), total)
@@ -54,11 +53,6 @@ def walked(stepper: Walker, reader: Reader) -> Walker:
     if isinstance(reader, Decoder):
         reader.close()
     return stepper
-
-
-def encode_symbols(model: Causal, symbols: NDArray[Any]) -> Coded:
-    """Codes symbols of any shape the model takes."""
-    return written(model.predictions(symbols))
 
 
 def decode_symbols(model: Causal, shape: tuple[int, ...], reader: Reader) -> NDArray[Any]:
